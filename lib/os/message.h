@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * message.h -- what a program says to people: one line a fact, on stderr.
+ *
+ * Under systemd (JOURNAL_STREAM is set) each line begins with its priority as "<N>"; on a terminal
+ * with the name of the program. Text from outside is escaped by whoever puts it in.
+ */
+#pragma once
+
+#include <syslog.h>
+
+#include "base/util.h"
+
+void message_init(const char *program);
+void message(int priority, const char *format, ...) _printf_(2, 3);
+void message_trace_errors(void);
+
+#define message_error(...)   message(LOG_ERR, __VA_ARGS__)
+#define message_warning(...) message(LOG_WARNING, __VA_ARGS__)
+#define message_info(...)    message(LOG_INFO, __VA_ARGS__)
+
+/* One line that is written over and over; nothing where stderr is no terminal. */
+void progress(const char *format, ...) _printf_(1, 2);
+void progress_end(void);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "varlink/json.h"
+
+#include <json-c/json.h>
+
+#include "base/encode.h"
+#include "base/error.h"
+#include "base/escape.h"
+
+/**
+ * json_map() - a new, empty object
+ * @ret_map: to be dropped, or put somewhere; set on success only
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int json_map(Json **ret_map) {
+        Json *j = json_object_new_object();
+
+        if (!j)
+                return error_origin(-ENOMEM);
+        *ret_map = j;
+        return 0;
+}
+
+/**
+ * json_array() - a new, empty array
+ * @ret_array: to be dropped, or put somewhere; set on success only
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int json_array(Json **ret_array) {
+        Json *j = json_object_new_array();
+
+        if (!j)
+                return error_origin(-ENOMEM);
+        *ret_array = j;
+        return 0;
+}
+
+/**
+ * json_drop() - give up a value
+ * @j: the value or NULL
+ *
+ * Return: NULL.
+ */
+Json *json_drop(Json *j) {
+        if (j)
+                (void)json_object_put(j);
+        return NULL;
+}
+
+/**
+ * json_put() - set a member
+ * @map:   the object
+ * @key:   its name, one of our own words
+ * @child: the value; taken over (and NULL afterwards) on success only
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int json_put(Json *map, const char *key, Json **child) {
+        if (!*child || json_object_object_add(map, key, *child) != 0)
+                return error_origin(-ENOMEM);
+        *child = NULL;
+        return 0;
+}
+
+/**
+ * json_put_u64() - set a member to a number; json_put_bool(), _text(), _hex() to other things
+ * @map:   the object
+ * @key:   its name
+ * @value: the value
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int json_put_u64(Json *map, const char *key, uint64_t value) {
+        _cleanup_(json_dropp) Json *j = json_object_new_uint64(value);
+
+        return error_trace(json_put(map, key, &j));
+}
+
+int json_put_bool(Json *map, const char *key, bool value) {
+        _cleanup_(json_dropp) Json *j = json_object_new_boolean(value);
+
+        return error_trace(json_put(map, key, &j));
+}
+
+int json_put_text(Json *map, const char *key, Bytes text) {
+        _cleanup_(json_dropp) Json *j = NULL;
+        _cleanup_free_ char *escaped = NULL;
+        int r;
+
+        r = escape_new(text, &escaped);
+        if (r < 0)
+                return error_trace(r);
+        j = json_object_new_string(escaped);
+        return error_trace(json_put(map, key, &j));
+}
+
+int json_put_hex(Json *map, const char *key, Bytes data) {
+        _cleanup_free_ char *text = malloc(HEX_SIZE(data.n));
+        _cleanup_(json_dropp) Json *j = NULL;
+
+        if (!text)
+                return error_origin(-ENOMEM);
+        hex_encode(data, text, HEX_SIZE(data.n));
+        j = json_object_new_string(text);
+        return error_trace(json_put(map, key, &j));
+}
+
+/**
+ * json_add() - append to an array
+ * @array: the array
+ * @child: the value; taken over (and NULL afterwards) on success only
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int json_add(Json *array, Json **child) {
+        if (!*child || json_object_array_add(array, *child) != 0)
+                return error_origin(-ENOMEM);
+        *child = NULL;
+        return 0;
+}
+
+/**
+ * json_print() - write a document and a newline
+ * @f:    where to
+ * @j:    the document
+ * @form: JSON_SHORT or JSON_PRETTY
+ *
+ * Return: 0, -ENOMEM or -EIO.
+ */
+int json_print(FILE *f, Json *j, JsonForm form) {
+        int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
+        const char *text;
+
+        if (form == JSON_PRETTY)
+                flags |= JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED;
+        text = json_object_to_json_string_ext(j, flags);
+        if (!text)
+                return error_origin(-ENOMEM);
+        if (fprintf(f, "%s\n", text) < 0)
+                return error_origin(-EIO);
+        return 0;
+}
