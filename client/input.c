@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "client/input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/exit.h"
+#include "os/message.h"
+
+static int input_read_file(const char *path, char **ret_text, size_t *ret_n) {
+        _cleanup_free_ char *text = malloc(PCRFILE_MAX);
+        _cleanup_close_ int fd = -1;
+        size_t n = 0;
+
+        if (!text)
+                return error_origin(-ENOMEM);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        while (n < PCRFILE_MAX) {
+                ssize_t k = read(fd, text + n, PCRFILE_MAX - n);
+
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k < 0)
+                        return -errno;
+                if (k == 0) {
+                        *ret_text = TAKE(text);
+                        *ret_n = n;
+                        return 0;
+                }
+                n += (size_t)k;
+        }
+        return -EFBIG;
+}
+
+/**
+ * input_read_pcrs() - read all files of --pcrs=
+ * @o:          the options
+ * @ret_values: the values, set with EXIT_GOOD only
+ *
+ * Return: EXIT_GOOD, or EXIT_ERROR or EXIT_USAGE after a message.
+ */
+int input_read_pcrs(const CtlOptions *o, PcrValues *ret_values) {
+        PcrValues values = {};
+        PcrFileError error;
+
+        if (o->n_pcrs == 0) {
+                message_error("PCR values are needed: → try --pcrs=FILE with the output of "
+                              "tpm2_pcrread");
+                return EXIT_USAGE;
+        }
+        for (size_t i = 0; i < o->n_pcrs; ++i) {
+                _cleanup_free_ char *text = NULL;
+                size_t n = 0;
+                int r;
+
+                r = input_read_file(o->pcrs[i], &text, &n);
+                if (r < 0) {
+                        message_error("%s: %s", o->pcrs[i], strerror(-r));
+                        return EXIT_ERROR;
+                }
+                if (pcrfile_parse(bytes_of(text, n), &values, &error) != 0) {
+                        message_error("%s: line %zu: expected %s", o->pcrs[i], error.line,
+                                      error.expected);
+                        return EXIT_ERROR;
+                }
+        }
+        if (o->banks)
+                for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
+                        values.of[pcr] &= o->banks;
+        *ret_values = values;
+        return EXIT_GOOD;
+}
+
+/**
+ * input_open_list() - open the file of --list=
+ * @o:         the options
+ * @ret_input: to be closed with input_close_list(); set with EXIT_GOOD only
+ *
+ * Return: EXIT_GOOD, or EXIT_ERROR or EXIT_USAGE after a message.
+ */
+int input_open_list(const CtlOptions *o, ListInput *ret_input) {
+        _cleanup_close_ int fd = -1;
+        ListFile *list;
+        int r;
+
+        if (!o->list) {
+                message_error("a measurement list is needed: → try --list=FILE with a copy of "
+                              "/sys/kernel/security/ima/binary_runtime_measurements");
+                return EXIT_USAGE;
+        }
+        fd = open(o->list, O_RDONLY | O_CLOEXEC);
+        if (fd < 0) {
+                message_error("%s: %s", o->list, strerror(errno));
+                return EXIT_ERROR;
+        }
+        r = listfile_new(fd, DIGEST_SHA1, &list);
+        if (r < 0) {
+                message_error("%s: %s", o->list, strerror(-r));
+                return EXIT_ERROR;
+        }
+        *ret_input = (ListInput){ .path = o->list, .fd = take_fd(&fd), .list = list };
+        return EXIT_GOOD;
+}
+
+/**
+ * input_close_list() - close a list
+ * @input: the list; may be zeroed
+ */
+void input_close_list(ListInput *input) {
+        if (input->list)
+                closep(&input->fd);
+        input->list = listfile_free(input->list);
+}
+
+/**
+ * input_next() - take the next record
+ * @input:      the list
+ * @ret_record: borrows from the list until the next call; set on success only
+ *
+ * A file is a whole list: what is cut or malformed is said here, once.
+ *
+ * Return: 0, LISTFILE_E_END, LISTFILE_E_CUT or LISTFILE_E_BROKEN; a negative errno; all but the
+ *         first two after a message.
+ */
+int input_next(ListInput *input, MlistRecord *ret_record) {
+        char text[256];
+        int r = listfile_next(input->list, ret_record);
+
+        if (r < 0) {
+                message_error("%s: %s", input->path, strerror(-r));
+        } else if (r == LISTFILE_E_CUT || r == LISTFILE_E_BROKEN) {
+                listfile_explain(input->list, r, text, sizeof(text));
+                message_error("%s: %s", input->path, text);
+        }
+        return r;
+}
