@@ -227,10 +227,11 @@ static int demo_print_table(const Demo *d, const PcrValues *values) {
                                  &v->replay.chain[v->main_pcr].value);
         demo_say(d, "\nBANK      PCR %-2" PRIu32 " IN THE TPM  REPLAY OF THE LIST\n", v->main_pcr);
         FOREACH_BANK(alg, banks)
-        demo_say(d, "%-8s  %s  %s %s\n", digest_name(alg),
-                 output_digest(d->o, alg, &values->value[v->main_pcr].of[alg], text[0]),
-                 output_digest(d->o, alg, &v->replay.chain[v->main_pcr].value.of[alg], text[1]),
-                 output_mark(equal & BANK(alg) ? MARK_GOOD : MARK_BAD));
+                demo_say(d, "%-8s  %s  %s %s\n", digest_name(alg),
+                         output_digest(d->o, alg, &values->value[v->main_pcr].of[alg], text[0]),
+                         output_digest(d->o, alg, &v->replay.chain[v->main_pcr].value.of[alg],
+                                       text[1]),
+                         output_mark(equal & BANK(alg) ? MARK_GOOD : MARK_BAD));
         return equal == banks && banks ? EXIT_GOOD : EXIT_MISMATCH;
 }
 

@@ -61,9 +61,10 @@ static void replay_print_table(const CtlOptions *o, const Replay *r) {
                 if (c->n == 0)
                         continue;
                 FOREACH_BANK(alg, r->banks)
-                (void)printf("%3" PRIu32 "  %7" PRIu64 "  %-8s  %s%s\n", pcr, c->n,
-                             digest_name(alg), output_digest(o, alg, &c->value.of[alg], text),
-                             r->padded & BANK(alg) ? "  (padded SHA-1)" : "");
+                        (void)printf("%3" PRIu32 "  %7" PRIu64 "  %-8s  %s%s\n", pcr, c->n,
+                                     digest_name(alg),
+                                     output_digest(o, alg, &c->value.of[alg], text),
+                                     r->padded & BANK(alg) ? "  (padded SHA-1)" : "");
         }
         if (!o->no_legend)
                 (void)printf("\n%" PRIu64 " records, %" PRIu64 " violations%s\n", r->n_records,

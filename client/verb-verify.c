@@ -69,8 +69,8 @@ static int verify_try_padding(VerifyRun *run) {
         int r;
 
         FOREACH_BANK(alg, s->banks & ~run->o->padded)
-        if (alg != DIGEST_SHA1 && s->k_bank[alg] == SEARCH_NONE)
-                wrong |= BANK(alg);
+                if (alg != DIGEST_SHA1 && s->k_bank[alg] == SEARCH_NONE)
+                        wrong |= BANK(alg);
         if (!wrong)
                 return EXIT_GOOD;
         v = malloc(sizeof(*v));
@@ -82,9 +82,9 @@ static int verify_try_padding(VerifyRun *run) {
         if (r != EXIT_GOOD)
                 return r;
         FOREACH_BANK(alg, wrong)
-        if (v->search[v->main_pcr].k_bank[alg] != SEARCH_NONE &&
-            v->search[v->main_pcr].k_bank[alg] > 0)
-                run->padding |= BANK(alg);
+                if (v->search[v->main_pcr].k_bank[alg] != SEARCH_NONE &&
+                    v->search[v->main_pcr].k_bank[alg] > 0)
+                        run->padding |= BANK(alg);
         return EXIT_GOOD;
 }
 

@@ -132,8 +132,8 @@ BankMask digest_set_equal(BankMask banks, const DigestSet *a, const DigestSet *b
         BankMask equal = 0;
 
         FOREACH_BANK(alg, banks)
-        if (digest_equal(alg, &a->of[alg], &b->of[alg]))
-                equal |= BANK(alg);
+                if (digest_equal(alg, &a->of[alg], &b->of[alg]))
+                        equal |= BANK(alg);
         return equal;
 }
 

@@ -112,8 +112,8 @@ bool search_look(Search *s, const Chain *chain) {
         if (!equal)
                 return false;
         FOREACH_BANK(alg, equal)
-        if (s->k_bank[alg] == SEARCH_NONE)
-                s->k_bank[alg] = chain->n;
+                if (s->k_bank[alg] == SEARCH_NONE)
+                        s->k_bank[alg] = chain->n;
         if (equal != s->banks)
                 return false;
         if (s->k == SEARCH_NONE)

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The plan on a TPM that is stuck, contended or lost: how often it asks, and that it goes on.
+ */
+#include "lib/cmocka-all.h"
+#include "lib/pcr-world.h"
+
+/*
+ * Faults of single commands: the state while it lasts, the rate, and that it goes on afterwards
+ */
+
+typedef struct Stuck {
+        PlanStepKind kind;
+        TpmOutcome outcome;
+        bool is_executed;
+        bool is_over;
+} Stuck;
+
+static ModelFault stuck_hook(Model *m, Instance *i, bool is_after, void *userdata) {
+        const Stuck *s = userdata;
+
+        (void)m;
+        if (is_after || s->is_over || i->step.kind != s->kind)
+                return (ModelFault){};
+        return (ModelFault){ .outcome = s->outcome, .is_executed = s->is_executed };
+}
+
+static const struct {
+        TpmOutcome outcome;
+        PlanState state;
+        PlanReason reason;
+} outcomes[] = {
+        { TPM_ABSENT, PLAN_WAIT_TPM, PLAN_REASON_TPM_UNAVAILABLE },
+        { TPM_BUSY, PLAN_BACKOFF, PLAN_REASON_TPM_BUSY },
+        { TPM_FAILED, PLAN_TPM_FAILED, PLAN_REASON_TPM_FAILURE_MODE },
+        { TPM_REFUSED, PLAN_TPM_FAILED, PLAN_REASON_TPM_REFUSED },
+        { TPM_UNKNOWN, PLAN_UNKNOWN, PLAN_REASON_OUTCOME_UNKNOWN },
+        { TPM_SESSION_LOST, PLAN_UNKNOWN, PLAN_REASON_OUTCOME_UNKNOWN },
+        { TPM_EXCLUSIVE, PLAN_BACKOFF, PLAN_REASON_TPM_CONTENDED },
+};
+
+/* A whole look, if there is a second PCR: open, clock, probe, read, read, extend. */
+#define LOOK_COMMANDS 6U
+
+static const PlanStepKind commands[] = { PLAN_STEP_OPEN_TPM, PLAN_STEP_READ_CLOCK, PLAN_STEP_PROBE,
+                                         PLAN_STEP_READ_PCR, PLAN_STEP_EXTEND };
+
+/* Return: commands in the worst second but the first. */
+static size_t stick(PlanStepKind kind, size_t o, bool is_executed) {
+        Stuck stuck = { .kind = kind, .outcome = outcomes[o].outcome, .is_executed = is_executed };
+        bool was_seen = false;
+        size_t n_worst;
+        Model m;
+        Instance i;
+
+        setup(&m, true);
+        m.hook = stuck_hook;
+        m.userdata = &stuck;
+        instance_start(&i, &m);
+        for (size_t n = 0; n < STEPS_MAX && m.now_usec < PLAN_SEC; ++n) {
+                bool goes_on = instance_step(&i, &m);
+
+                was_seen |=
+                        i.plan.state == outcomes[o].state && i.plan.reason == outcomes[o].reason;
+                if (!goes_on)
+                        break;
+        }
+        m.n_window_max = m.n_window = 0;
+        (void)instance_run(&i, &m, 120 * PLAN_SEC, STEPS_MAX);
+        assert_null(m.violation);
+        assert_true(was_seen ||
+                    (outcomes[o].outcome == TPM_EXCLUSIVE && kind < PLAN_STEP_READ_PCR));
+        n_worst = m.n_window_max;
+        stuck.is_over = true;
+        (void)instance_run(&i, &m, 120 * PLAN_SEC, 100 * STEPS_MAX);
+        /* Refused for good: rests, says so, and needs somebody who looks at it. */
+        if (outcomes[o].outcome != TPM_REFUSED || kind != PLAN_STEP_EXTEND) {
+                assert_state(&i, &m, PLAN_FOLLOW, PLAN_REASON_NONE);
+                assert_true(model_is_extended(&m));
+        }
+        model_deinit(&m);
+        return n_worst;
+}
+
+static void test_stuck_in_each_fault(void **state) {
+        size_t n_wrong = 0;
+
+        (void)state;
+        for (size_t c = 0; c < ELEMENTSOF(commands); ++c)
+                for (size_t o = 0; o < ELEMENTSOF(outcomes); ++o)
+                        for (int is_executed = 0; is_executed < 2; ++is_executed) {
+                                size_t n;
+
+                                if (is_executed && outcomes[o].outcome >= TPM_EXCLUSIVE)
+                                        continue;
+                                n = stick(commands[c], o, is_executed);
+                                /* Executed without an answer is progress, not being stuck. */
+                                if (n <= LOOK_COMMANDS || is_executed)
+                                        continue;
+                                print_error("command %d, outcome %d: %zu commands in a second\n",
+                                            (int)commands[c], (int)outcomes[o].outcome, n);
+                                ++n_wrong;
+                        }
+        assert_int_equal(n_wrong, 0);
+}
+
+/*
+ * Other ways to be stuck
+ */
+
+/* Return: commands in the worst second of a minute, the first two seconds apart. */
+static size_t worst_second(Instance *i, Model *m) {
+        (void)instance_run(i, m, 2 * PLAN_SEC, STEPS_MAX);
+        m->n_window_max = m->n_window = 0;
+        (void)instance_run(i, m, 60 * PLAN_SEC, 100 * STEPS_MAX);
+        assert_null(m->violation);
+        return m->n_window_max;
+}
+
+/* A kernel that gave up extending: behind for ever. */
+static void test_kernel_that_stays_behind(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, true);
+        m.facts.record = MODE_RECORD_SET;
+        m.facts.lists = MODE_LISTS_MORE;
+        model_pre_extend(&m, 10, 4);
+        instance_start(&i, &m);
+        assert_in_range(worst_second(&i, &m), 0, 5);
+        model_deinit(&m);
+}
+
+/* Where the kernel extends nobody needs a session for longer than a look. */
+static void test_kernel_mode_keeps_no_session(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, true);
+        m.facts.record = MODE_RECORD_SET;
+        m.facts.lists = MODE_LISTS_MORE;
+        model_pre_extend(&m, 10, 7);
+        model_pre_extend(&m, 11, 3);
+        instance_start(&i, &m);
+        assert_true(instance_run(&i, &m, 5 * PLAN_SEC, STEPS_MAX));
+        assert_int_equal(i.session, 0);
+        model_deinit(&m);
+}
+
+/* Faults that are long past do not make a new one worse. */
+static void test_kernel_mode_forgets_faults(void **state) {
+        Stuck stuck = { .kind = PLAN_STEP_READ_PCR, .outcome = TPM_BUSY, .is_over = true };
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.facts.record = MODE_RECORD_SET;
+        m.facts.lists = MODE_LISTS_MORE;
+        model_pre_extend(&m, 10, 10);
+        m.hook = stuck_hook;
+        m.userdata = &stuck;
+        instance_start(&i, &m);
+        for (uint32_t n = 0; n < 2; ++n) {
+                assert_true(instance_run(&i, &m, 700 * PLAN_SEC, STEPS_MAX));
+                model_append(&m, 10);
+                model_pre_extend(&m, 10, 1);
+                stuck.is_over = false;
+                while (i.step.kind != PLAN_STEP_CLOSE_TPM)
+                        assert_true(instance_step(&i, &m));
+                stuck.is_over = true;
+                assert_true(instance_run(&i, &m, PLAN_SEC, STEPS_MAX));
+                assert_int_equal(plan_verdict(&i.plan), PLAN_VERDICT_KERNEL);
+        }
+        model_deinit(&m);
+}
+
+static ModelFault rogue_hook(Model *m, Instance *i, bool is_after, void *userdata) {
+        (void)userdata;
+        if (!is_after && i->step.kind == PLAN_STEP_READ_PCR)
+                model_foreign_extend(m, m->main_pcr, TWO_BANKS);
+        return (ModelFault){};
+}
+
+/* Something extends PCR 10 all the time: no two readings are the same. */
+static void test_rogue_that_never_rests(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.hook = rogue_hook;
+        instance_start(&i, &m);
+        assert_in_range(worst_second(&i, &m), 0, 5);
+        assert_int_equal(m.n_extends, 0);
+        model_deinit(&m);
+}
+
+/* It came after twenty minutes and needs a moment: no reason to give up for another minute. */
+static void test_late_tpm_that_is_busy_at_first(void **state) {
+        Stuck stuck = { .kind = PLAN_STEP_OPEN_TPM, .outcome = TPM_ABSENT };
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.hook = stuck_hook;
+        m.userdata = &stuck;
+        instance_start(&i, &m);
+        assert_true(instance_run(&i, &m, 1200 * PLAN_SEC, STEPS_MAX));
+        assert_state(&i, &m, PLAN_WAIT_TPM, PLAN_REASON_TPM_UNAVAILABLE);
+        stuck = (Stuck){ .kind = PLAN_STEP_READ_CLOCK, .outcome = TPM_BUSY };
+        while (i.plan.state == PLAN_WAIT_TPM)
+                assert_true(instance_step(&i, &m));
+        assert_state(&i, &m, PLAN_BACKOFF, PLAN_REASON_TPM_BUSY);
+        stuck.is_over = true;
+        assert_true(instance_run(&i, &m, 3 * PLAN_SEC, STEPS_MAX));
+        assert_state(&i, &m, PLAN_FOLLOW, PLAN_REASON_NONE);
+        model_deinit(&m);
+}
+
+/* Every answer is lost, every extend is executed: slow, but it comes on. */
+static void test_progress_without_answers(void **state) {
+        Stuck stuck = { .kind = PLAN_STEP_EXTEND, .outcome = TPM_UNKNOWN, .is_executed = true };
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, true);
+        for (uint32_t n = 0; n < 40; ++n)
+                model_append(&m, 10);
+        m.hook = stuck_hook;
+        m.userdata = &stuck;
+        instance_start(&i, &m);
+        for (size_t n = 0; n < STEPS_MAX && i.plan.state != PLAN_FOLLOW; ++n) {
+                assert_true(instance_step(&i, &m));
+                assert_int_not_equal(i.plan.state, PLAN_TPM_FAILED);
+        }
+        assert_true(model_is_extended(&m));
+        model_deinit(&m);
+}
+
+/* Once refused, once: a single answer ends no boot. */
+static ModelFault refuse_once_hook(Model *m, Instance *i, bool is_after, void *userdata) {
+        bool *was_there = userdata;
+
+        (void)m;
+        if (is_after || i->step.kind != PLAN_STEP_EXTEND || i->step.pcr != 10 || *was_there)
+                return (ModelFault){};
+        *was_there = true;
+        return (ModelFault){ .outcome = TPM_REFUSED };
+}
+
+static void test_refused_once(void **state) {
+        bool was_there = false;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.hook = refuse_once_hook;
+        m.userdata = &was_there;
+        instance_start(&i, &m);
+        (void)instance_run(&i, &m, 180 * PLAN_SEC, STEPS_MAX);
+        assert_state(&i, &m, PLAN_FOLLOW, PLAN_REASON_NONE);
+        model_deinit(&m);
+}
+
+/* At rest in a state that is not terminal: a late event must not bring a second try unread. */
+static void test_refused_then_any_event(void **state) {
+        bool was_there = false;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.hook = refuse_once_hook;
+        m.userdata = &was_there;
+        instance_start(&i, &m);
+        while (!was_there)
+                (void)instance_step(&i, &m);
+        for (PlanEventKind kind = PLAN_EVENT_TPM_CLOSED; kind < PLAN_EVENT_STOP; ++kind) {
+                Plan copy = i.plan;
+                PlanStep step;
+
+                if (kind != PLAN_EVENT_TPM_CLOSED && kind != PLAN_EVENT_TIMER)
+                        continue;
+                for (uint32_t n = 0; n < 3; ++n) {
+                        PlanEvent e = { .kind = n ? PLAN_EVENT_LIST_END : kind };
+
+                        assert_int_equal(plan_next(&copy, &e, &step), 0);
+                        assert_int_not_equal(step.kind, PLAN_STEP_EXTEND);
+                        assert_int_not_equal(step.kind, PLAN_STEP_NEXT_RECORD);
+                }
+        }
+        model_deinit(&m);
+}
+
+/* Lies that are told now and then, the truth between them, confirm nothing. */
+static ModelFault now_and_then_hook(Model *m, Instance *i, bool is_after, void *userdata) {
+        size_t *n = userdata;
+
+        if (is_after)
+                return (ModelFault){};
+        if (i->step.kind == PLAN_STEP_READ_CLOCK)
+                return (ModelFault){ .lie = ++*n % 3 == 2 ? MODEL_LIE_CLOCK : MODEL_LIE_NONE };
+        if (i->step.kind == PLAN_STEP_EXTEND && m->now_usec < 20 * PLAN_SEC)
+                return (ModelFault){ .outcome = TPM_BUSY };
+        return (ModelFault){};
+}
+
+static void test_the_same_lie_now_and_then(void **state) {
+        size_t n = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.hook = now_and_then_hook;
+        m.userdata = &n;
+        instance_start(&i, &m);
+        (void)instance_run(&i, &m, 60 * PLAN_SEC, STEPS_MAX);
+        assert_state(&i, &m, PLAN_FOLLOW, PLAN_REASON_NONE);
+        model_deinit(&m);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_stuck_in_each_fault),
+                cmocka_unit_test(test_kernel_that_stays_behind),
+                cmocka_unit_test(test_kernel_mode_keeps_no_session),
+                cmocka_unit_test(test_kernel_mode_forgets_faults),
+                cmocka_unit_test(test_rogue_that_never_rests),
+                cmocka_unit_test(test_late_tpm_that_is_busy_at_first),
+                cmocka_unit_test(test_progress_without_answers),
+                cmocka_unit_test(test_refused_once),
+                cmocka_unit_test(test_refused_then_any_event),
+                cmocka_unit_test(test_the_same_lie_now_and_then),
+        };
+
+        return cmocka_run_group_tests(tests, world_open, world_close);
+}
