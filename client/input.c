@@ -76,6 +76,25 @@ int input_read_pcrs(const CtlOptions *o, PcrValues *ret_values) {
 }
 
 /**
+ * input_open_hashers() - get ready to calculate banks
+ * @banks:   the banks
+ * @hashers: zeroed; to be closed in any case
+ *
+ * Return: EXIT_GOOD; EXIT_ERROR after a message; -ENOMEM.
+ */
+int input_open_hashers(BankMask banks, Hashers *hashers) {
+        DigestAlg missing;
+        int r = hashers_open(hashers, banks, &missing);
+
+        if (r == HASHER_E_UNSUPPORTED) {
+                message_error("OpenSSL here cannot calculate %s; → try --bank= without it",
+                              digest_name(missing));
+                return EXIT_ERROR;
+        }
+        return error_trace(r);
+}
+
+/**
  * input_open_list() - open the file of --list=
  * @o:         the options
  * @ret_input: to be closed with input_close_list(); set with EXIT_GOOD only

@@ -24,6 +24,8 @@ enum {
 int pcrfile_parse(Bytes text, PcrValues *values, PcrFileError *ret_error);
 int input_read_pcrs(const CtlOptions *o, PcrValues *ret_values);
 
+int input_open_hashers(BankMask banks, Hashers *hashers);
+
 /* A list that was opened by name. */
 typedef struct ListInput {
         const char *path;

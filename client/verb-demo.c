@@ -205,7 +205,6 @@ static int demo_print_table(const Demo *d, const PcrValues *values) {
         _cleanup_free_ Verify *v = malloc(sizeof(*v));
         char text[2][OUTPUT_DIGEST_MAX];
         BankMask equal = 0, banks;
-        DigestAlg missing;
         MlistRecord record;
         int r;
 
@@ -213,7 +212,7 @@ static int demo_print_table(const Demo *d, const PcrValues *values) {
                 return error_origin(-ENOMEM);
         r = input_open_list(&o, &input);
         if (r == EXIT_GOOD)
-                r = hashers_open(&hashers, verify_banks(values), &missing);
+                r = input_open_hashers(verify_banks(values), &hashers);
         if (r != EXIT_GOOD)
                 return error_fold(r);
         verify_init(v, values, 0, DIGEST_SHA1, &hashers);

@@ -115,23 +115,17 @@ int verb_replay(const CtlOptions *o) {
         _cleanup_(input_close_list) ListInput input = {};
         _cleanup_(hashers_close) Hashers hashers = {};
         _cleanup_free_ Replay *r = malloc(sizeof(*r));
-        DigestAlg missing;
         bool is_complete;
-        int status, k;
+        int status, k = 0;
 
         if (!r)
                 return error_origin(-ENOMEM);
         status = input_open_list(o, &input);
         if (status != EXIT_GOOD)
                 return status;
-        k = hashers_open(&hashers, banks | (o->padded ? BANK(DIGEST_SHA1) : 0), &missing);
-        if (k == HASHER_E_UNSUPPORTED) {
-                message_error("OpenSSL here cannot calculate %s; → try --bank= without it",
-                              digest_name(missing));
-                return EXIT_ERROR;
-        }
-        if (k < 0)
-                return error_trace(k);
+        status = input_open_hashers(banks | (o->padded ? BANK(DIGEST_SHA1) : 0), &hashers);
+        if (status != EXIT_GOOD)
+                return status;
         replay_init(r, banks, &hashers);
         r->padded = o->padded;
         status = replay_list(&input, r, &is_complete);

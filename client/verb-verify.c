@@ -296,7 +296,6 @@ static int verify_status(const VerifyRun *run, VerifyVerdict verdict) {
 
 static int verify_open(VerifyRun *run) {
         BankMask banks;
-        DigestAlg missing;
         int r;
 
         r = input_read_pcrs(run->o, &run->target);
@@ -308,13 +307,7 @@ static int verify_open(VerifyRun *run) {
                               run->o->banks ? " of these banks" : "");
                 return EXIT_ERROR;
         }
-        r = hashers_open(&run->hashers, banks | BANK(DIGEST_SHA1), &missing);
-        if (r == HASHER_E_UNSUPPORTED) {
-                message_error("OpenSSL here cannot calculate %s; → try --bank= without it",
-                              digest_name(missing));
-                return EXIT_ERROR;
-        }
-        return error_trace(r);
+        return input_open_hashers(banks | BANK(DIGEST_SHA1), &run->hashers);
 }
 
 /**

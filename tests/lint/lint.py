@@ -9,7 +9,7 @@ banned   calls and words that do not belong here
 sizes    no file over about 500 lines, no function over about 60
 format   clang-format 14 has nothing to say
 shell    shellcheck has nothing to say
-options  every option of a program stands in its --help, and the other way round
+options  every option of a program stands in its --help, man page and completion
 """
 import os
 import pathlib
@@ -214,6 +214,10 @@ def options():
                   for m in re.findall(r"\\?-\\?-([a-z][a-z-]+)", p.read_text())}
         for name in sorted(known - in_man):
             f.add(ROOT / source, 1, f"--{name} is not in the man page")
+        completion = ROOT / "dist" / "completion" / (man.stem + ".bash")
+        completed = set(re.findall(r"--([a-z][a-z-]+)", completion.read_text()))
+        for name in sorted(known - completed):
+            f.add(completion, 1, f"--{name} is not completed")
     return f.done("options")
 
 

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# bash completion of ima-replayctl(1)
+
+_ima_replayctl() {
+        local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+        local verbs='replay verify demo'
+        local banks='sha1 sha256 sha384 sha512 sm3_256 sha3_256 sha3_384 sha3_512'
+        local options='--list= --pcrs= --bank= --padded= --prefix --check-records --tcti= --json= -j
+                --full --no-legend --no-pager --quiet --help --version'
+
+        COMPREPLY=()
+        if [ "$cur" = = ]; then
+                cur=
+        elif [ "$prev" = = ]; then
+                prev=${COMP_WORDS[COMP_CWORD - 2]}
+        fi
+        case $prev in
+        --list | --pcrs)
+                compopt -o filenames 2>/dev/null
+                mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+                return
+                ;;
+        --bank | --padded)
+                mapfile -t COMPREPLY < <(compgen -W "$banks" -- "$cur")
+                return
+                ;;
+        --json)
+                mapfile -t COMPREPLY < <(compgen -W 'pretty short off' -- "$cur")
+                return
+                ;;
+        --tcti)
+                mapfile -t COMPREPLY < <(compgen -W 'libtpms: swtpm: mssim:' -- "$cur")
+                return
+                ;;
+        esac
+        case $cur in
+        -*)
+                mapfile -t COMPREPLY < <(compgen -W "$options" -- "$cur")
+                [[ ${COMPREPLY[*]-} == *= ]] && compopt -o nospace 2>/dev/null
+                ;;
+        *) mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur") ;;
+        esac
+}
+
+complete -F _ima_replayctl ima-replayctl
