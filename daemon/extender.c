@@ -98,6 +98,31 @@ static void extender_note(Extender *x, const char *what, uint32_t rc) {
         (void)snprintf(x->trouble, sizeof(x->trouble), "%s: %s", what, text);
 }
 
+/* Until fd is readable, or the time has come, or we are told to stop (which is remembered). */
+static int extender_wait(Extender *x, int fd, uint64_t until_usec) {
+        struct pollfd fds[] = {
+                { .fd = fd, .events = POLLIN },
+                { .fd = x->is_stopping ? -1 : x->config.signal_fd, .events = POLLIN },
+        };
+        uint64_t now = now_usec();
+        struct timespec left = {};
+
+        if (until_usec > now) {
+                left.tv_sec = (time_t)((until_usec - now) / PLAN_SEC);
+                left.tv_nsec = (long)((until_usec - now) % PLAN_SEC * 1000);
+        }
+        if (ppoll(fds, ELEMENTSOF(fds), &left, NULL) < 0 && errno != EINTR)
+                return error_origin(-errno);
+        if (fds[1].revents)
+                x->is_stopping = true;
+        return 0;
+}
+
+/* A transport that blocks never waits in extender_wait(): look for a stop between two commands. */
+static int extender_heed(Extender *x) {
+        return error_trace(extender_wait(x, -1, 0));
+}
+
 /*
  * The list
  */
@@ -139,14 +164,16 @@ static int extender_open_list(Extender *x, PlanEvent *e) {
         }
 }
 
-static void extender_show_progress(Extender *x) {
+/* A long walk over the list, too, can be watched and stopped. */
+static int extender_show_progress(Extender *x) {
         uint64_t now = now_usec(), n;
 
         if (now - x->shown_usec < EXTENDER_PROGRESS_USEC || source_count(x->source, &n) < 0)
-                return;
+                return 0;
         x->shown_usec = now;
         progress("%s: record %" PRIu64 " of %" PRIu64 ", %" PRIu64 " extended",
                  plan_state_name(x->plan.state), x->plan.n_listed, n, x->plan.n_extended);
+        return error_trace(extender_heed(x));
 }
 
 static int extender_next_record(Extender *x, PlanEvent *e) {
@@ -154,7 +181,9 @@ static int extender_next_record(Extender *x, PlanEvent *e) {
         MlistRecord record;
         int r;
 
-        extender_show_progress(x);
+        r = extender_show_progress(x);
+        if (r < 0)
+                return error_trace(r);
         r = source_next(x->source, &record);
         switch (r) {
         case 0:
@@ -200,26 +229,6 @@ static int extender_rewind(Extender *x, PlanEvent *e) {
  * The TPM
  */
 
-/* Until fd is readable, or the time has come, or we are told to stop (which is remembered). */
-static int extender_wait(Extender *x, int fd, uint64_t until_usec) {
-        struct pollfd fds[] = {
-                { .fd = fd, .events = POLLIN },
-                { .fd = x->is_stopping ? -1 : x->config.signal_fd, .events = POLLIN },
-        };
-        uint64_t now = now_usec();
-        struct timespec left = {};
-
-        if (until_usec > now) {
-                left.tv_sec = (time_t)((until_usec - now) / PLAN_SEC);
-                left.tv_nsec = (long)((until_usec - now) % PLAN_SEC * 1000);
-        }
-        if (ppoll(fds, ELEMENTSOF(fds), &left, NULL) < 0 && errno != EINTR)
-                return error_origin(-errno);
-        if (fds[1].revents)
-                x->is_stopping = true;
-        return 0;
-}
-
 /* Submit and wait. A command in flight is finished even when we are to stop. */
 static int extender_ask(Extender *x, const TpmRequest *request) {
         uint64_t until = now_usec() + EXTENDER_TPM_USEC;
@@ -258,7 +267,7 @@ static int extender_request(Extender *x, PlanEventKind kind, const TpmRequest *r
         e->banks = &x->reply.banks;
         if (e->outcome != TPM_DONE)
                 extender_note(x, what, x->reply.rc);
-        return 0;
+        return error_trace(extender_heed(x));
 }
 
 /* Banks that OpenSSL here cannot calculate are as good as unknown. */

@@ -152,7 +152,7 @@ static void say_chains(const Plan *p) {
                                 pcr, n);
                 else if (p->chain[pcr].state == CHAIN_FOREIGN)
                         message_warning("PCR %" PRIu32 ": %" PRIu64
-                                        " records left alone: something else extends this PCR too",
+                                        " records left alone: no prefix of them explains this PCR",
                                         pcr, n);
         }
 }
