@@ -244,7 +244,8 @@ static int extender_ask(Extender *x, const TpmRequest *request) {
                         x->reply = (TpmReply){ .outcome = TPM_UNKNOWN };
                         return 0;
                 }
-                r = extender_wait(x, tpm_fd(x->tpm), until);
+                r = extender_wait(x, tpm_fd(x->tpm),
+                                  tpm_fd(x->tpm) < 0 ? now_usec() + PLAN_POLL_MIN_USEC : until);
                 if (r < 0)
                         return error_trace(r);
         }
@@ -465,12 +466,12 @@ int extender_once(Extender *x, uint64_t timeout_usec) {
  *
  * Return: 0; -EIO when the TPM does not answer well.
  */
-int extender_read_pcrs(Extender *x, DigestSet values[static PLAN_PCR_N], uint32_t *ret_pcrs) {
+int extender_read_pcrs(Extender *x, DigestSet values[static TPM_PCR_N], uint32_t *ret_pcrs) {
         uint32_t pcrs = 0;
         PlanEvent e;
         int r;
 
-        for (uint32_t pcr = 0; x->tpm && pcr < PLAN_PCR_N; ++pcr) {
+        for (uint32_t pcr = 0; x->tpm && pcr < TPM_PCR_N; ++pcr) {
                 const PlanStep step = {
                         .pcr = pcr,
                         .banks = x->plan.banks.of[pcr],

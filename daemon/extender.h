@@ -24,6 +24,6 @@ int extender_new(const ExtenderConfig *config, Extender **ret_extender);
 Extender *extender_free(Extender *x);
 DEFINE_CLEANUP(Extender, extender_free);
 int extender_once(Extender *x, uint64_t timeout_usec);
-int extender_read_pcrs(Extender *x, DigestSet values[static PLAN_PCR_N], uint32_t *ret_pcrs);
+int extender_read_pcrs(Extender *x, DigestSet values[static TPM_PCR_N], uint32_t *ret_pcrs);
 const Plan *extender_plan(const Extender *x);
 const char *extender_trouble(const Extender *x);

@@ -129,7 +129,7 @@ static void print_pcrs(const Plan *p, const DigestSet *values, uint32_t pcrs) {
 
         FOREACH_BANK(alg, p->replay.banks) {
                 (void)printf("  %s:\n", digest_name(alg));
-                for (uint32_t pcr = 0; pcr < PLAN_PCR_N; ++pcr) {
+                for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr) {
                         if (!(pcrs >> pcr & 1) || !(p->banks.of[pcr] & BANK(alg)))
                                 continue;
                         hex_encode(digest_bytes(alg, &values[pcr].of[alg]), text, sizeof(text));
@@ -144,7 +144,7 @@ static void say_chains(const Plan *p) {
 
                 if (n == 0 || pcr == p->main_pcr)
                         continue;
-                if (pcr >= PLAN_PCR_N || p->chain[pcr].state == CHAIN_REFUSED)
+                if (pcr >= TPM_PCR_N || p->chain[pcr].state == CHAIN_REFUSED)
                         message_warning(
                                 "PCR %" PRIu32 ": %" PRIu64
                                 " records cannot be extended by this TPM (as a kernel could "
@@ -219,7 +219,7 @@ static int open_signals(int *ret_fd) {
 static int run(Root *root) {
         _cleanup_(extender_freep) Extender *x = NULL;
         _cleanup_close_ int signal_fd = -1;
-        DigestSet values[PLAN_PCR_N];
+        DigestSet values[TPM_PCR_N];
         ExtenderConfig config;
         uint32_t pcrs = 0;
         int r, status;

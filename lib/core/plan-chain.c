@@ -77,7 +77,7 @@ int plan_pass(Plan *p, bool was_extended, PlanStep *ret_step) {
         ++p->replay.n_records;
         p->n_listed = MAX_OF(p->n_listed, p->replay.n_records);
         p->has_current = false;
-        if (pcr >= PLAN_PCR_N)
+        if (pcr >= TPM_PCR_N)
                 return plan_on(p, ret_step);
         if (was_extended)
                 p->chain[pcr].value = p->replay.chain[pcr].value;
@@ -110,7 +110,7 @@ int plan_on(Plan *p, PlanStep *ret_step) {
 
         if (!p->has_current)
                 return step_plain(PLAN_STEP_NEXT_RECORD, ret_step);
-        if (pcr >= PLAN_PCR_N)
+        if (pcr >= TPM_PCR_N)
                 return plan_pass(p, false, ret_step);
         switch (p->chain[pcr].state) {
         case CHAIN_UNREAD:

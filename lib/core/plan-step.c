@@ -106,7 +106,7 @@ int plan_suspect(Plan *p, PlanState state, PlanReason reason, uint64_t mark, Pla
         }
         *s = (PlanSuspicion){ .state = state, .reason = reason, .mark = mark, .reading = *reading };
         p->wants_rewind = true;
-        for (uint32_t pcr = 0; pcr < PLAN_PCR_N; ++pcr)
+        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
                 if (p->chain[pcr].state == CHAIN_SEARCHING && pcr != p->main_pcr)
                         p->chain[pcr].state = CHAIN_UNREAD;
         if (++p->n_suspicions > PLAN_SUSPICION_MAX) {

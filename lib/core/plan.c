@@ -44,7 +44,7 @@ static int on_list(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         plan_enter(p, PLAN_DECIDE, PLAN_REASON_NONE);
         p->facts = e->facts;
         p->main_pcr = e->main_pcr;
-        if (p->main_pcr >= PLAN_PCR_N) {
+        if (p->main_pcr >= TPM_PCR_N) {
                 p->main_pcr = 0;
                 p->facts.record = MODE_RECORD_OTHER;
         }
@@ -76,7 +76,7 @@ static int on_rewound(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         replay_init(&p->replay, p->replay.banks, p->replay.hashers);
         p->has_current = false;
         p->is_behind = false;
-        for (uint32_t pcr = 0; pcr < PLAN_PCR_N; ++pcr) {
+        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr) {
                 Look look;
 
                 if (p->chain[pcr].state != CHAIN_SEARCHING)
@@ -153,7 +153,7 @@ static bool plan_doubt(Plan *p, uint32_t pcr) {
 
 static int on_list_end(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         p->is_cut = e->is_cut;
-        for (uint32_t pcr = 0; pcr < PLAN_PCR_N; ++pcr)
+        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
                 if (p->chain[pcr].state == CHAIN_SEARCHING && p->chain[pcr].from > 0)
                         return step_plain(PLAN_STEP_REWIND, ret_step);
         if (p->chain[p->main_pcr].state != CHAIN_HELD) {
@@ -163,7 +163,7 @@ static int on_list_end(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         }
         if (!p->is_cut && p->chain[p->main_pcr].held > p->replay.chain[p->main_pcr].n)
                 return plan_suspect(p, PLAN_LIST_TRIMMED, PLAN_REASON_RECORDS_GONE, 0, ret_step);
-        for (uint32_t pcr = 0; pcr < PLAN_PCR_N; ++pcr) {
+        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr) {
                 if (p->chain[pcr].state == CHAIN_HELD && p->chain[pcr].n_unverified > 0)
                         return step_read_more(p, pcr, ret_step);
                 if (p->chain[pcr].state == CHAIN_SEARCHING && !p->is_cut && plan_doubt(p, pcr))
@@ -181,14 +181,14 @@ static int on_list_end(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
 static uint64_t banks_fold(const TpmBanks *b) {
         uint64_t fold = 0;
 
-        for (uint32_t pcr = 0; pcr < PLAN_PCR_N; ++pcr)
+        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
                 fold = fold * 1000003 + (b->of[pcr] << 1 | b->has_unknown[pcr]);
         return fold;
 }
 
 static void plan_know_banks(Plan *p) {
         p->banks_known = true;
-        for (uint32_t pcr = 0; pcr < PLAN_PCR_N; ++pcr)
+        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
                 p->replay.banks |= p->banks.of[pcr];
         p->facts.banks_known = true;
         p->facts.banks = p->replay.banks;
@@ -271,6 +271,9 @@ static int on_pcr(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         if (e->outcome == TPM_EXCLUSIVE)
                 return plan_contended(p, ret_step);
         if (e->outcome == TPM_REFUSED && p->reading != p->main_pcr) {
+                if (p->n_refused++ == 0)
+                        return plan_trouble(p, TPM_UNKNOWN, ret_step); /* once may be a lie */
+                p->n_refused = 0;
                 c->state = CHAIN_REFUSED;
                 return plan_on(p, ret_step);
         }
@@ -295,8 +298,9 @@ static int on_extended(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         if (e->outcome == TPM_EXCLUSIVE)
                 return plan_contended(p, ret_step);
         if (e->outcome == TPM_REFUSED) {
-                if (p->current.pcr == p->main_pcr && p->n_refused++ == 0)
+                if (p->n_refused++ == 0)
                         return plan_trouble(p, TPM_UNKNOWN, ret_step); /* once may be a lie */
+                p->n_refused = 0;
                 if (p->current.pcr == p->main_pcr)
                         return step_settle(p, PLAN_TPM_FAILED, PLAN_REASON_TPM_REFUSED, ret_step);
                 c->state = CHAIN_REFUSED;

@@ -25,9 +25,6 @@
 #include "core/outcome.h"
 #include "core/replay.h"
 
-/* Records for other PCRs are refused. */
-#define PLAN_PCR_N TPM_PCR_N
-
 #define PLAN_MSEC UINT64_C(1000)
 #define PLAN_SEC  (1000 * PLAN_MSEC)
 
@@ -262,7 +259,7 @@ typedef struct Plan {
         bool has_current;
         PlanRecord current; /* taken from the list, not passed yet */
         Replay replay;
-        PlanChain chain[PLAN_PCR_N];
+        PlanChain chain[TPM_PCR_N];
         uint64_t n_listed;   /* records passed, at most once each */
         uint64_t n_extended; /* by this process */
 } Plan;

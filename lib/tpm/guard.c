@@ -104,13 +104,28 @@ static TSS2_RC guard_transmit(TSS2_TCTI_CONTEXT *tcti, size_t n, const uint8_t *
         return guard_below_transmit(&g->below, n, command);
 }
 
+/* The TSS trusts the size field and what stands behind a short answer in its buffer; we do not. */
+static bool guard_is_response(const uint8_t *response, size_t n) {
+        Bytes in = bytes_of(response, n);
+        uint32_t size, code;
+        uint16_t tag;
+
+        return bytes_take_u16(&in, ORDER_BIG, &tag) && bytes_take_u32(&in, ORDER_BIG, &size) &&
+               bytes_take_u32(&in, ORDER_BIG, &code) && size == n;
+}
+
 static TSS2_RC guard_receive(TSS2_TCTI_CONTEXT *tcti, size_t *n, uint8_t *response,
                              int32_t timeout) {
         Guard *g = (Guard *)(void *)tcti;
+        TSS2_RC rc;
 
         if (g->hook.receive)
-                return g->hook.receive(g->hook.data, &g->below, n, response, timeout);
-        return guard_below_receive(&g->below, n, response, timeout);
+                rc = g->hook.receive(g->hook.data, &g->below, n, response, timeout);
+        else
+                rc = guard_below_receive(&g->below, n, response, timeout);
+        if (rc == TSS2_RC_SUCCESS && response && !guard_is_response(response, *n))
+                return TSS2_TCTI_RC_MALFORMED_RESPONSE;
+        return rc;
 }
 
 static TSS2_RC guard_cancel(TSS2_TCTI_CONTEXT *tcti) {

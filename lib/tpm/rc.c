@@ -40,6 +40,7 @@ static const struct {
         { TPM2_RC_OBJECT_HANDLES, TPM_BUSY, "TPM_RC_OBJECT_HANDLES" },
         { TPM2_RC_REFERENCE_S0, TPM_SESSION_LOST, "TPM_RC_REFERENCE_S0" },
         { TPM2_RC_REFERENCE_S1, TPM_SESSION_LOST, "TPM_RC_REFERENCE_S1" },
+        { TPM2_RC_PCR, TPM_REFUSED, "TPM_RC_PCR" },
         { TPM2_RC_LOCALITY, TPM_REFUSED, "TPM_RC_LOCALITY" },
         { TPM2_RC_COMMAND_CODE, TPM_REFUSED, "TPM_RC_COMMAND_CODE" },
         { TPM2_RC_BAD_AUTH, TPM_REFUSED, "TPM_RC_BAD_AUTH" },
@@ -89,8 +90,10 @@ TpmOutcome rc_outcome(uint32_t rc) {
 
         switch (layer) {
         case TSS2_TPM_RC_LAYER:
-        case TSS2_RESMGR_TPM_RC_LAYER:
                 return rc_outcome_of_tpm(rest);
+        case TSS2_RESMGR_TPM_RC_LAYER:
+                /* Success can only come from the TPM. */
+                return rest == TPM2_RC_SUCCESS ? TPM_UNKNOWN : rc_outcome_of_tpm(rest);
         case TSS2_TCTI_RC_LAYER:
                 return rest == TSS2_BASE_RC_NO_CONNECTION ? TPM_ABSENT : TPM_UNKNOWN;
         default:

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <tss2/tss2_mu.h>
 
 #include "base/error.h"
 
@@ -202,12 +203,15 @@ int command_check(Tpm *t, bool *ret_genuine) {
 
 static TSS2_RC complete_banks(Tpm *t) {
         TPMS_CAPABILITY_DATA data;
-        TPMI_YES_NO more;
-        TSS2_RC rc;
+        const uint8_t *p;
+        size_t n, at = 0;
+        BYTE more;
 
-        rc = Tss2_Sys_GetCapability_Complete(t->sys, &more, &data);
-        if (rc != TSS2_RC_SUCCESS)
-                return rc;
+        /* Not Tss2_Sys_GetCapability_Complete(): it reads on behind the end of a short answer. */
+        if (Tss2_Sys_GetRpBuffer(t->sys, &n, &p) != TSS2_RC_SUCCESS ||
+            Tss2_MU_BYTE_Unmarshal(p, n, &at, &more) != TSS2_RC_SUCCESS ||
+            Tss2_MU_TPMS_CAPABILITY_DATA_Unmarshal(p, n, &at, &data) != TSS2_RC_SUCCESS || at != n)
+                return TSS2_SYS_RC_MALFORMED_RESPONSE;
         if (data.capability != TPM2_CAP_PCRS || more ||
             data.data.assignedPCR.count > ELEMENTSOF(data.data.assignedPCR.pcrSelections))
                 return TSS2_SYS_RC_MALFORMED_RESPONSE;
@@ -234,16 +238,18 @@ static TSS2_RC complete_banks(Tpm *t) {
 
 static TSS2_RC complete_clock(Tpm *t) {
         TPMS_TIME_INFO info;
-        TSS2_RC rc;
+        const uint8_t *p;
+        size_t n, at = 0;
 
-        rc = Tss2_Sys_ReadClock_Complete(t->sys, &info);
-        if (rc == TSS2_RC_SUCCESS)
-                t->reply.clock = (TpmClock){
-                        .time_msec = info.time,
-                        .reset_count = info.clockInfo.resetCount,
-                        .restart_count = info.clockInfo.restartCount,
-                };
-        return rc;
+        if (Tss2_Sys_GetRpBuffer(t->sys, &n, &p) != TSS2_RC_SUCCESS ||
+            Tss2_MU_TPMS_TIME_INFO_Unmarshal(p, n, &at, &info) != TSS2_RC_SUCCESS || at != n)
+                return TSS2_SYS_RC_MALFORMED_RESPONSE;
+        t->reply.clock = (TpmClock){
+                .time_msec = info.time,
+                .reset_count = info.clockInfo.resetCount,
+                .restart_count = info.clockInfo.restartCount,
+        };
+        return TSS2_RC_SUCCESS;
 }
 
 static TSS2_RC complete_start(Tpm *t) {

@@ -7,6 +7,12 @@
 #include "base/error.h"
 #include "tpm/rc.h"
 
+static TSS2_RC tpm_start_sys(Tpm *t) {
+        TSS2_ABI_VERSION abi = TSS2_ABI_VERSION_CURRENT;
+
+        return Tss2_Sys_Initialize(t->sys, Tss2_Sys_GetContextSize(0), guard_tcti(&t->guard), &abi);
+}
+
 /**
  * tpm_open() - open a TPM; sends nothing
  * @tcti:    "NAME:CONFIGURATION"; what guard_allows_tcti() does not allow is a bug of the caller
@@ -17,9 +23,7 @@
  * Return: 0, TPM_E_NOT_THERE, -ENOMEM, or -EIO when OpenSSL fails.
  */
 int tpm_open(const char *tcti, const GuardHook *hook, Tpm **ret_tpm, uint32_t *ret_rc) {
-        TSS2_ABI_VERSION abi = TSS2_ABI_VERSION_CURRENT;
         _cleanup_(tpm_freep) Tpm *t = NULL;
-        size_t size;
         TSS2_RC rc;
         int r;
 
@@ -36,11 +40,10 @@ int tpm_open(const char *tcti, const GuardHook *hook, Tpm **ret_tpm, uint32_t *r
                 return TPM_E_NOT_THERE;
         }
         guard_init(&t->guard, t->tcti, hook);
-        size = Tss2_Sys_GetContextSize(0);
-        t->sys = calloc(1, size);
+        t->sys = calloc(1, Tss2_Sys_GetContextSize(0));
         if (!t->sys)
                 return error_origin(-ENOMEM);
-        rc = Tss2_Sys_Initialize(t->sys, size, guard_tcti(&t->guard), &abi);
+        rc = tpm_start_sys(t);
         if (rc != TSS2_RC_SUCCESS) {
                 free(TAKE(t->sys));
                 *ret_rc = rc;
@@ -89,9 +92,13 @@ static void tpm_finish(Tpm *t, TpmOutcome outcome, TSS2_RC rc) {
         t->has_reply = true;
         t->reply.outcome = outcome;
         t->reply.rc = rc;
-        /* Nobody knows which nonce the TPM counts on now. */
-        if (outcome == TPM_UNKNOWN || outcome == TPM_SESSION_LOST || outcome == TPM_ABSENT)
-                cas_forget(&t->cas);
+        if (outcome != TPM_UNKNOWN && outcome != TPM_SESSION_LOST && outcome != TPM_ABSENT)
+                return;
+        /* Nobody knows which nonce the TPM counts on now; and the TSS waits for an answer for ever.
+         */
+        cas_forget(&t->cas);
+        Tss2_Sys_Finalize(t->sys);
+        (void)tpm_start_sys(t);
 }
 
 static int tpm_enter(Tpm *t, TpmStage stage) {

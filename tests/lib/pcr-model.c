@@ -30,7 +30,7 @@ void model_init(Model *m, const Hashers *hashers, BankMask banks, uint64_t seed)
                 .reset_count = 5,
                 .banks.other_than_sha1 = (banks & ~BANK(DIGEST_SHA1)) != 0,
         };
-        for (uint32_t pcr = 0; pcr < PLAN_PCR_N; ++pcr)
+        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
                 m->banks.of[pcr] = banks;
 }
 
@@ -175,7 +175,7 @@ void model_deliver_stale(Model *m) {
 bool model_is_extended(const Model *m) {
         for (size_t i = 0; i < m->n_list; ++i) {
                 uint32_t pcr = m->list[i].record.pcr;
-                bool is_ours = pcr < PLAN_PCR_N && !m->is_foreign[pcr] && !m->refuses[pcr] &&
+                bool is_ours = pcr < TPM_PCR_N && !m->is_foreign[pcr] && !m->refuses[pcr] &&
                                m->banks.of[pcr] && !m->banks.has_unknown[pcr];
 
                 if (m->list[i].n_extends != is_ours)

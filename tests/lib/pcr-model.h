@@ -63,12 +63,12 @@ struct Model {
         uint32_t main_pcr;
 
         TpmBanks banks;
-        DigestSet pcr[PLAN_PCR_N];
-        uint64_t n_held[PLAN_PCR_N]; /* records in it, in list order */
-        size_t next[PLAN_PCR_N];     /* index from where the next one is to be sought */
-        bool is_foreign[PLAN_PCR_N]; /* something else is in it too */
-        bool refuses[PLAN_PCR_N];    /* extends */
-        bool is_closed[PLAN_PCR_N];  /* refuses reads too */
+        DigestSet pcr[TPM_PCR_N];
+        uint64_t n_held[TPM_PCR_N]; /* records in it, in list order */
+        size_t next[TPM_PCR_N];     /* index from where the next one is to be sought */
+        bool is_foreign[TPM_PCR_N]; /* something else is in it too */
+        bool refuses[TPM_PCR_N];    /* extends */
+        bool is_closed[TPM_PCR_N];  /* refuses reads too */
         uint32_t reset_count;
         uint64_t last_session, dead_session; /* up to this one they died in a reset */
         uint64_t exclusive;                  /* the session that is, or 0 */
@@ -92,9 +92,9 @@ struct Instance {
         bool has_clock;
         uint32_t reset_count; /* when it first read the clock */
         uint64_t session;
-        uint64_t proof;                 /* ends with the session and with each reset of it */
-        uint64_t proven_in[PLAN_PCR_N]; /* the proof in which the PCR was read */
-        bool must_read[PLAN_PCR_N];     /* an extend was not answered well */
+        uint64_t proof;                /* ends with the session and with each reset of it */
+        uint64_t proven_in[TPM_PCR_N]; /* the proof in which the PCR was read */
+        bool must_read[TPM_PCR_N];     /* an extend was not answered well */
 };
 
 void model_init(Model *m, const Hashers *hashers, BankMask banks, uint64_t seed);

@@ -80,7 +80,7 @@ static void arrange_inherited(Model *m) {
 static void arrange_kernel_sha1(Model *m) {
         m->facts.record = MODE_RECORD_SET;
         m->banks.other_than_sha1 = false;
-        for (uint32_t pcr = 0; pcr < PLAN_PCR_N; ++pcr)
+        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
                 m->banks.of[pcr] = BANK(DIGEST_SHA1);
         model_pre_extend(m, 10, 10);
 }
@@ -329,7 +329,7 @@ static void look_at_facts(const ModeFacts *facts, BankMask banks) {
         setup(&m, false);
         m.facts = *facts;
         m.banks.other_than_sha1 = facts->bank_other_than_sha1;
-        for (uint32_t pcr = 0; pcr < PLAN_PCR_N; ++pcr)
+        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
                 m.banks.of[pcr] = banks;
         instance_start(&i, &m);
         (void)instance_run(&i, &m, PLAN_SEC, STEPS_MAX);
