@@ -40,7 +40,7 @@ static uint32_t chip_run(Bytes command, uint8_t *response, size_t *n) {
 static void chip_flush_sessions(void) {
         uint8_t response[HOOK_RESPONSE_MAX], ignored[HOOK_RESPONSE_MAX];
         Raw c = raw_handles(TPM2_LOADED_SESSION_FIRST);
-        uint32_t capability, count, handle;
+        uint32_t capability, count = 0, handle;
         uint8_t more;
         size_t n;
         Bytes in;

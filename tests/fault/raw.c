@@ -187,7 +187,7 @@ Raw raw_session_read(uint32_t session, uint8_t attributes, uint32_t pcr, BankMas
 }
 
 static Bytes take_sized(Bytes *in) {
-        Bytes sized;
+        Bytes sized = {};
         uint16_t n;
 
         assert_true(bytes_take_u16(in, ORDER_BIG, &n) && bytes_take(in, n, &sized));
@@ -226,7 +226,7 @@ void raw_parse_extend(Bytes command, RawExtend *ret) {
         assert_true(bytes_take_u32(&auth, ORDER_BIG, &ret->session));
         assert_true(bytes_take_u32(&in, ORDER_BIG, &count));
         for (uint32_t i = 0; i < count; ++i) {
-                DigestAlg alg;
+                DigestAlg alg = DIGEST_SHA1;
                 Bytes digest;
                 uint16_t id;
 
@@ -281,7 +281,7 @@ void raw_parse_values(Bytes response, uint32_t *ret_counter, BankMask *ret_banks
  * Return: a slice of it.
  */
 Bytes raw_parameters(Bytes response) {
-        Bytes in = raw_body(response), parameters;
+        Bytes in = raw_body(response), parameters = {};
         uint32_t n;
 
         assert_true(bytes_take_u32(&in, ORDER_BIG, &n) && bytes_take(&in, n, &parameters));

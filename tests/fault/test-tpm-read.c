@@ -117,7 +117,7 @@ static uint32_t at_a_time;
 
 static void answer_part(Bytes command, uint8_t *response, size_t *n) {
         Builder b = builder_on(parameters, sizeof(parameters));
-        uint32_t counter, count, n_values;
+        uint32_t counter, count = 0, n_values;
         uint8_t copy[RAW_COMMAND_MAX];
         Bytes in, old, skipped;
 

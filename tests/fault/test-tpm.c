@@ -34,7 +34,7 @@ static void test_clock(void **state) {
         Raw c = raw_read_clock();
         Bench *b = *state;
         uint64_t time, clock;
-        uint32_t resets, restarts;
+        uint32_t resets = 0, restarts = 0;
         Bytes in;
 
         assert_int_equal(bench_plain(b, TPM_REQUEST_CLOCK), TPM_DONE);
