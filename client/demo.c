@@ -170,6 +170,16 @@ static int demo_find_self(DemoWorld *w) {
         return 0;
 }
 
+/* The software TPM is a module that the TSS loads: say where it is, installed or built. */
+static int demo_set_library_path(const DemoWorld *w) {
+        const char *given = getenv("LD_LIBRARY_PATH");
+        char path[3 * PATH_MAX];
+
+        (void)snprintf(path, sizeof(path), "%s/../tools:%s%s%s", w->exe_dir, DEMO_LIB_DIR,
+                       given ? ":" : "", given ? given : "");
+        return setenv("LD_LIBRARY_PATH", path, 1) < 0 ? error_origin(-errno) : 0;
+}
+
 /**
  * demo_build() - make the world
  * @w:         zeroed; to be removed in any case
@@ -183,6 +193,8 @@ int demo_build(DemoWorld *w, const char *list_path) {
         int r;
 
         r = demo_find_self(w);
+        if (r == 0)
+                r = demo_set_library_path(w);
         if (r < 0)
                 return error_trace(r);
         if (!list_path) {
@@ -259,34 +271,19 @@ int demo_find_program(const DemoWorld *w, const char *name, char path[static PAT
         return error_origin(-ENOENT);
 }
 
-/* The software TPM is a module that the TSS loads: say where it is, installed or built. */
-static int demo_set_library_path(const DemoWorld *w) {
-        const char *given = getenv("LD_LIBRARY_PATH");
-        char path[3 * PATH_MAX];
-
-        (void)snprintf(path, sizeof(path), "%s/../tools:%s%s%s", w->exe_dir, DEMO_LIB_DIR,
-                       given ? ":" : "", given ? given : "");
-        return setenv("LD_LIBRARY_PATH", path, 1) < 0 ? error_origin(-errno) : 0;
-}
-
 /**
  * demo_run() - run a program to its end
- * @w:           the world
  * @argv:        path and arguments, NULL at the end
  * @stdout_path: where its output goes
  * @ret_status:  its exit status, set on success only
  *
  * Return: 0 or a negative errno.
  */
-int demo_run(const DemoWorld *w, const char *const argv[], const char *stdout_path,
-             int *ret_status) {
+int demo_run(const char *const argv[], const char *stdout_path, int *ret_status) {
         posix_spawn_file_actions_t actions;
         int r, status;
         pid_t pid;
 
-        r = demo_set_library_path(w);
-        if (r < 0)
-                return error_trace(r);
         r = posix_spawn_file_actions_init(&actions);
         if (r == 0)
                 r = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, stdout_path,

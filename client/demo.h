@@ -25,5 +25,4 @@ int demo_path(const DemoWorld *w, const char *name, char path[static PATH_MAX]);
 int demo_show_list(const DemoWorld *w, size_t n_bytes, uint64_t n_records);
 int demo_write(const char *path, const void *data, size_t n);
 int demo_find_program(const DemoWorld *w, const char *name, char path[static PATH_MAX]);
-int demo_run(const DemoWorld *w, const char *const argv[], const char *stdout_path,
-             int *ret_status);
+int demo_run(const char *const argv[], const char *stdout_path, int *ret_status);

@@ -54,7 +54,7 @@ static int demo_replayd(Demo *d, int expected) {
                                      d->root_arg, d->tcti_arg, NULL };
         int r, status;
 
-        r = demo_run(&d->world, argv, d->pcrs, &status);
+        r = demo_run(argv, d->pcrs, &status);
         return r < 0 ? error_trace(r) : demo_expect(d, "ima-replayd --oneshot", status, expected);
 }
 
@@ -65,7 +65,7 @@ static int demo_verify(Demo *d, const char *list, int expected) {
 
         (void)snprintf(list_arg, sizeof(list_arg), "--list=%s", list);
         (void)snprintf(pcrs_arg, sizeof(pcrs_arg), "--pcrs=%s", d->pcrs);
-        r = demo_run(&d->world, argv, d->log, &status);
+        r = demo_run(argv, d->log, &status);
         return r < 0 ? error_trace(r) : demo_expect(d, "ima-replayctl verify", status, expected);
 }
 

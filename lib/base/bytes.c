@@ -80,11 +80,15 @@ bool bytes_take_u16(Bytes *in, ByteOrder order, uint16_t *ret) {
 }
 
 bool bytes_take_u32(Bytes *in, ByteOrder order, uint32_t *ret) {
-        uint64_t v;
+        Bytes b;
+        uint32_t v;
 
-        if (!bytes_take_uint(in, 4, order, &v))
+        if (!bytes_take(in, sizeof(v), &b))
                 return false;
-        *ret = (uint32_t)v;
+        /* Compilers make one load of this; a list is made of these. */
+        v = (uint32_t)b.data[0] | (uint32_t)b.data[1] << 8 | (uint32_t)b.data[2] << 16 |
+            (uint32_t)b.data[3] << 24;
+        *ret = order == ORDER_BIG ? __builtin_bswap32(v) : v;
         return true;
 }
 

@@ -30,10 +30,16 @@ typedef uint32_t BankMask;
 
 #define BANK(alg) ((BankMask)1 << (alg))
 
+/* The lowest bank of a mask that is not below @alg; _DIGEST_ALG_N when there is none. */
+static inline DigestAlg bank_from(BankMask mask, DigestAlg alg) {
+        mask &= ~(BANK(alg) - 1);
+        return mask ? (DigestAlg)__builtin_ctz(mask) : _DIGEST_ALG_N;
+}
+
 /* for (DigestAlg alg) over the banks of a mask, lowest first */
 #define FOREACH_BANK(alg, mask)                                                                    \
-        for (DigestAlg alg = 0; alg < _DIGEST_ALG_N; ++alg)                                        \
-                if ((mask)&BANK(alg))
+        for (DigestAlg alg = bank_from((mask), 0); alg < _DIGEST_ALG_N;                            \
+             alg = bank_from((mask), alg + 1))
 
 typedef struct Digest {
         uint8_t data[DIGEST_SIZE_MAX];

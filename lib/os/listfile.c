@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-#define LISTFILE_BUFFER_MIN (64U << 10)
+#define LISTFILE_BUFFER_MIN (128U << 10)
 #define LISTFILE_BUFFER_MAX (MLIST_RECORD_MAX + LISTFILE_BUFFER_MIN)
 
 struct ListFile {
