@@ -135,6 +135,60 @@ void mode_look_at_file(const char *file_name, ModeFacts *facts) {
                 facts->lists = MODE_LISTS_SHA1;
 }
 
+static bool take_word(Bytes *in, const char *ends, Bytes *ret_word) {
+        Bytes rest = *in, eaten;
+        size_t n = 0;
+
+        while (rest.n > 0 && strchr(ends, rest.data[0]) && rest.data[0] != '\0')
+                (void)bytes_take(&rest, 1, &eaten);
+        while (n < rest.n && (rest.data[n] == '\0' || !strchr(ends, rest.data[n])))
+                ++n;
+        *in = rest;
+        return n > 0 && bytes_take(in, n, ret_word);
+}
+
+/**
+ * mode_cmdline_has_pkvm() - does the kernel command line ask for protected KVM?
+ * @cmdline: /proc/cmdline
+ *
+ * Whole words only, the last one wins, and nothing counts behind "--" (kernel params.c,
+ * parse_args()). Under pKVM the host has no kexec (kernel-parameters.txt, kvm-arm.mode).
+ *
+ * Return: whether it certainly does.
+ */
+bool mode_cmdline_has_pkvm(Bytes cmdline) {
+        bool has = false;
+        Bytes word, value, key;
+
+        while (take_word(&cmdline, " \t\n", &word) && !bytes_equal_text(word, "--")) {
+                value = word;
+                if (bytes_take_until(&value, '=', &key) && bytes_equal_text(key, "kvm-arm.mode"))
+                        has = bytes_equal_text(value, "protected");
+        }
+        return has;
+}
+
+/**
+ * mode_config_denies_kexec() - does the kernel's configuration say that no list comes by kexec?
+ * @config: the text of a .config
+ *
+ * Only a text that is a configuration of a kernel with IMA says no; an empty or cut one does not.
+ *
+ * Return: whether it certainly does.
+ */
+bool mode_config_denies_kexec(Bytes config) {
+        bool has_ima = false, has_kexec = false;
+        Bytes line;
+
+        while (take_word(&config, "\n", &line)) {
+                has_ima |= bytes_equal_text(line, "CONFIG_IMA=y");
+                has_kexec |= bytes_equal_text(line, "CONFIG_IMA_KEXEC=y");
+                if (bytes_equal_text(line, "# CONFIG_IMA_KEXEC is not set"))
+                        return true;
+        }
+        return has_ima && !has_kexec;
+}
+
 /*
  * A kernel that does not tell its banks by files. boot_aggregate is made from the bank of ima_hash,
  * else sha256, else sha1; without any of them it stays zero although the kernel extends (kernel

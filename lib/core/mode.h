@@ -73,4 +73,6 @@ const char *mode_reason_text(ModeReason reason);
 bool mode_is_boot_aggregate(Bytes name);
 void mode_look_at_record(const MlistRecord *record, ByteOrder order, ModeFacts *facts);
 void mode_look_at_file(const char *file_name, ModeFacts *facts);
+bool mode_cmdline_has_pkvm(Bytes cmdline);
+bool mode_config_denies_kexec(Bytes config);
 ModeVerdict mode_decide(const ModeFacts *facts);

@@ -12,13 +12,13 @@ Look chain_look(Plan *p, uint32_t pcr) {
 
         if (c->state != CHAIN_SEARCHING || !search_look(&c->search, v))
                 return LOOK_MISS;
-        if (v->n < c->best)
+        if (v->n < c->held)
                 return LOOK_WENT_BACK;
-        if (v->n > c->best)
+        if (v->n > c->held)
                 p->n_failures = 0; /* progress, whatever the answers were */
         c->state = CHAIN_HELD;
         c->held = v->n;
-        c->best = v->n;
+        c->is_doubted = false;
         c->value = v->value;
         return LOOK_HELD;
 }
@@ -31,12 +31,21 @@ void chain_search_from_here(Plan *p, uint32_t pcr) {
         search_init(&c->search, p->banks.of[pcr], &c->search.target);
 }
 
+/* A side chain that nothing explains: once is a reason to read it again, twice it is foreign. */
+bool chain_doubt(Plan *p, uint32_t pcr) {
+        PlanChain *c = &p->chain[pcr];
+
+        c->state = c->is_doubted ? CHAIN_FOREIGN : CHAIN_UNREAD;
+        c->is_doubted = true;
+        return c->state == CHAIN_UNREAD;
+}
+
 /* What a look has found decides where to go on. */
 int plan_looked(Plan *p, uint32_t pcr, Look look, PlanStep *ret_step) {
         if (look == LOOK_WENT_BACK && pcr != p->main_pcr) {
                 /* Some PCRs can be reset by anybody; a reset of the TPM shows in the main one. */
-                p->chain[pcr].state = CHAIN_FOREIGN;
-                return plan_on(p, ret_step);
+                return chain_doubt(p, pcr) ? step_plain(PLAN_STEP_REWIND, ret_step)
+                                           : plan_on(p, ret_step);
         }
         if (look == LOOK_WENT_BACK)
                 return plan_suspect(p, PLAN_TPM_RESET, PLAN_REASON_PCR_WENT_BACK,
@@ -55,12 +64,12 @@ int plan_looked(Plan *p, uint32_t pcr, Look look, PlanStep *ret_step) {
 }
 
 /* The records up to `held` passed once more: did they give the same value as the first time? */
-static bool chain_is_replaced(const Plan *p, uint32_t pcr) {
+bool chain_is_replaced(const Plan *p, uint32_t pcr) {
         const Chain *v = &p->replay.chain[pcr];
         const PlanChain *c = &p->chain[pcr];
         BankMask banks = p->banks.of[pcr];
 
-        return c->state == CHAIN_HELD && v->n == c->held &&
+        return c->held > 0 && v->n == c->held &&
                digest_set_equal(banks, &c->value, &v->value) != banks;
 }
 

@@ -25,6 +25,7 @@ int plan_suspect(Plan *p, PlanState state, PlanReason reason, uint64_t mark, Pla
 int plan_trouble(Plan *p, TpmOutcome outcome, PlanStep *ret_step);
 int plan_contended(Plan *p, PlanStep *ret_step);
 void plan_trust(Plan *p);
+TpmOutcome plan_hear(Plan *p, const PlanEvent *e, uint32_t pcr);
 
 typedef enum Look {
         LOOK_MISS,
@@ -32,8 +33,10 @@ typedef enum Look {
         LOOK_WENT_BACK, /* the PCR holds less than it did: the TPM was reset */
 } Look;
 
+bool chain_is_replaced(const Plan *p, uint32_t pcr);
 Look chain_look(Plan *p, uint32_t pcr);
 void chain_search_from_here(Plan *p, uint32_t pcr);
+bool chain_doubt(Plan *p, uint32_t pcr);
 int plan_looked(Plan *p, uint32_t pcr, Look look, PlanStep *ret_step);
 int plan_pass(Plan *p, bool was_extended, PlanStep *ret_step);
 int plan_on(Plan *p, PlanStep *ret_step);

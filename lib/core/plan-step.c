@@ -100,8 +100,10 @@ int plan_suspect(Plan *p, PlanState state, PlanReason reason, uint64_t mark, Pla
 
         if (s->state == state && s->reason == reason && s->mark == mark &&
             digest_set_equal(banks, &s->reading, reading) == banks) {
-                if (plan_only_observes(p) && state != PLAN_BANK_UNSUPPORTED)
+                if (plan_only_observes(p)) {
                         p->observed = PLAN_OBSERVED_MISFIT;
+                        p->misfit = reason;
+                }
                 return step_settle(p, state, reason, ret_step);
         }
         *s = (PlanSuspicion){ .state = state, .reason = reason, .mark = mark, .reading = *reading };
@@ -122,6 +124,22 @@ int plan_suspect(Plan *p, PlanState state, PlanReason reason, uint64_t mark, Pla
 /* What the TPM says now is as it should be: an earlier doubt was a passing one. */
 void plan_trust(Plan *p) {
         p->suspicion = (PlanSuspicion){ .state = PLAN_INIT };
+}
+
+/*
+ * Take the outcome of a command. The first refusal of a command counts as no answer; when the next
+ * try of the same command on the same PCR is refused too, it is an answer.
+ */
+TpmOutcome plan_hear(Plan *p, const PlanEvent *e, uint32_t pcr) {
+        PlanRefusal *r = &p->refusal;
+        bool is_same = r->is_set && r->kind == e->kind && r->pcr == pcr;
+
+        if (e->outcome == TPM_DONE && is_same)
+                r->is_set = false;
+        if (e->outcome != TPM_REFUSED)
+                return e->outcome;
+        *r = (PlanRefusal){ .is_set = !is_same, .kind = e->kind, .pcr = pcr };
+        return is_same ? TPM_REFUSED : TPM_UNKNOWN;
 }
 
 /* Anything but success: nothing is resent; the context is dropped and the PCR read again. */

@@ -2,16 +2,6 @@
 #include "core/plan.h"
 
 /**
- * plan_is_terminal() - does a state last until reboot?
- * @state: the state
- *
- * Return: whether it does.
- */
-bool plan_is_terminal(PlanState state) {
-        return state >= PLAN_KERNEL_OWNS;
-}
-
-/**
  * plan_state_name() - name of a state, as in the varlink interface
  * @state: the state
  *
@@ -113,26 +103,4 @@ const char *plan_reason_name(const Plan *p) {
 const char *plan_reason_text(const Plan *p) {
         return p->reason == PLAN_REASON_MODE ? mode_reason_text(p->mode.reason)
                                              : reason_table[p->reason].text;
-}
-
-/**
- * plan_verdict() - what a script needs to know
- * @p: the plan
- *
- * Return: the verdict, as in the varlink interface.
- */
-PlanVerdict plan_verdict(const Plan *p) {
-        if (p->reason == PLAN_REASON_IMA_ABSENT)
-                return PLAN_VERDICT_NO_IMA;
-        if (p->state == PLAN_FOLLOW)
-                return p->is_cut ? PLAN_VERDICT_PENDING : PLAN_VERDICT_EXTENDED;
-        if (p->state == PLAN_KERNEL_OWNS) {
-                if (p->observed == PLAN_OBSERVED_MISFIT)
-                        return PLAN_VERDICT_FAILED;
-                return p->observed == PLAN_OBSERVED_FITS && !p->is_cut ? PLAN_VERDICT_KERNEL
-                                                                       : PLAN_VERDICT_PENDING;
-        }
-        if (plan_is_terminal(p->state) || p->reason == PLAN_REASON_TPM_REFUSED)
-                return PLAN_VERDICT_FAILED;
-        return PLAN_VERDICT_PENDING;
 }

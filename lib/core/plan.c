@@ -18,6 +18,61 @@ void plan_init(Plan *p, const Hashers *hashers) {
         replay_init(&p->replay, 0, hashers);
 }
 
+/**
+ * plan_is_terminal() - does a state last until reboot?
+ * @state: the state
+ *
+ * Return: whether it does.
+ */
+bool plan_is_terminal(PlanState state) {
+        switch (state) {
+        case PLAN_KERNEL_OWNS:
+        case PLAN_MIXED:
+        case PLAN_TPM_RESET:
+        case PLAN_SPLIT_BANKS:
+        case PLAN_DIVERGED:
+        case PLAN_LIST_BROKEN:
+        case PLAN_LIST_TRIMMED:
+        case PLAN_BANK_UNSUPPORTED:
+                return true;
+        case PLAN_INIT:
+        case PLAN_WAIT_LIST:
+        case PLAN_DECIDE:
+        case PLAN_WAIT_TPM:
+        case PLAN_BACKOFF:
+        case PLAN_SEARCH:
+        case PLAN_CATCH_UP:
+        case PLAN_FOLLOW:
+        case PLAN_UNKNOWN:
+        case PLAN_TPM_FAILED:
+        case _PLAN_STATE_N:
+                break;
+        }
+        return false;
+}
+
+/**
+ * plan_verdict() - what a script needs to know
+ * @p: the plan
+ *
+ * Return: the verdict, as in the varlink interface.
+ */
+PlanVerdict plan_verdict(const Plan *p) {
+        if (p->reason == PLAN_REASON_IMA_ABSENT)
+                return PLAN_VERDICT_NO_IMA;
+        if (p->state == PLAN_FOLLOW)
+                return p->is_cut ? PLAN_VERDICT_PENDING : PLAN_VERDICT_EXTENDED;
+        if (p->state == PLAN_KERNEL_OWNS) {
+                if (p->observed == PLAN_OBSERVED_MISFIT)
+                        return PLAN_VERDICT_FAILED;
+                return p->observed == PLAN_OBSERVED_FITS && !p->is_cut ? PLAN_VERDICT_KERNEL
+                                                                       : PLAN_VERDICT_PENDING;
+        }
+        if (plan_is_terminal(p->state) || p->reason == PLAN_REASON_TPM_REFUSED)
+                return PLAN_VERDICT_FAILED;
+        return PLAN_VERDICT_PENDING;
+}
+
 /*
  * Events of the list
  */
@@ -60,6 +115,7 @@ static int on_list(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
 static int on_record(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         p->current = *e->record;
         p->has_current = true;
+        p->is_cut = false;
         p->active_usec = p->now_usec;
         if (!p->current.digest_fits) {
                 p->observed = PLAN_OBSERVED_MISFIT;
@@ -116,6 +172,7 @@ static int plan_follow(Plan *p, PlanStep *ret_step) {
 
         p->n_suspicions = 0;
         p->n_failures = 0;
+        p->n_contended = 0;
         plan_enter(p, PLAN_FOLLOW, PLAN_REASON_NONE);
         if (p->has_session && idle_usec >= PLAN_SESSION_IDLE_USEC) {
                 p->has_session = false;
@@ -132,6 +189,7 @@ static int plan_observe(Plan *p, PlanStep *ret_step) {
 
         p->observed = fits ? PLAN_OBSERVED_FITS : PLAN_OBSERVED_BEHIND;
         p->n_failures = 0;
+        p->n_suspicions = 0;
         if (p->has_session) {
                 p->has_session = false;
                 return step_plain(PLAN_STEP_FLUSH_SESSION, ret_step);
@@ -142,31 +200,22 @@ static int plan_observe(Plan *p, PlanStep *ret_step) {
                          fits ? PLAN_AIM_FOLLOW : PLAN_AIM_READ, ret_step);
 }
 
-/* A side chain that nothing explains: once is a reason to read it again, twice it is foreign. */
-static bool plan_doubt(Plan *p, uint32_t pcr) {
-        PlanChain *c = &p->chain[pcr];
-
-        c->state = c->is_doubted ? CHAIN_FOREIGN : CHAIN_UNREAD;
-        c->is_doubted = true;
-        return c->state == CHAIN_UNREAD;
-}
-
 static int on_list_end(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         p->is_cut = e->is_cut;
         for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
                 if (p->chain[pcr].state == CHAIN_SEARCHING && p->chain[pcr].from > 0)
                         return step_plain(PLAN_STEP_REWIND, ret_step);
+        if (!p->is_cut && p->chain[p->main_pcr].held > p->replay.chain[p->main_pcr].n)
+                return plan_suspect(p, PLAN_LIST_TRIMMED, PLAN_REASON_RECORDS_GONE, 0, ret_step);
         if (p->chain[p->main_pcr].state != CHAIN_HELD) {
                 if (!p->is_cut)
                         return plan_misfit(p, ret_step);
                 return step_wait(p, PLAN_STEP_WAIT, PLAN_POLL_MAX_USEC, PLAN_AIM_FOLLOW, ret_step);
         }
-        if (!p->is_cut && p->chain[p->main_pcr].held > p->replay.chain[p->main_pcr].n)
-                return plan_suspect(p, PLAN_LIST_TRIMMED, PLAN_REASON_RECORDS_GONE, 0, ret_step);
         for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr) {
                 if (p->chain[pcr].state == CHAIN_HELD && p->chain[pcr].n_unverified > 0)
                         return step_read_more(p, pcr, ret_step);
-                if (p->chain[pcr].state == CHAIN_SEARCHING && !p->is_cut && plan_doubt(p, pcr))
+                if (p->chain[pcr].state == CHAIN_SEARCHING && !p->is_cut && chain_doubt(p, pcr))
                         return step_plain(PLAN_STEP_REWIND, ret_step);
         }
         if (plan_only_observes(p))
@@ -203,7 +252,7 @@ static int plan_decide(Plan *p, uint64_t fold, PlanStep *ret_step) {
                 plan_enter(p, PLAN_KERNEL_OWNS, PLAN_REASON_MODE);
         else if (p->mode.mode != MODE_BYPASS)
                 return plan_suspect(p, PLAN_MIXED, PLAN_REASON_MODE, fold, ret_step);
-        if (p->banks.has_unknown[p->main_pcr] && !plan_only_observes(p))
+        if (p->banks.has_unknown[p->main_pcr])
                 return plan_suspect(p, PLAN_BANK_UNSUPPORTED, PLAN_REASON_BANK_ALGORITHM, fold,
                                     ret_step);
         if (!p->banks.of[p->main_pcr])
@@ -213,17 +262,21 @@ static int plan_decide(Plan *p, uint64_t fold, PlanStep *ret_step) {
 }
 
 static int on_tpm_open(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
+        TpmOutcome outcome = plan_hear(p, e, p->main_pcr);
         uint64_t fold;
 
-        if (e->outcome != TPM_DONE)
-                return plan_trouble(p, e->outcome, ret_step);
+        if (outcome != TPM_DONE)
+                return plan_trouble(p, outcome, ret_step);
         fold = banks_fold(e->banks);
         if (p->banks_known && fold != banks_fold(&p->banks))
                 return plan_suspect(p, PLAN_TPM_RESET, PLAN_REASON_BANKS_CHANGED, fold, ret_step);
         if (!p->banks_known && !(p->banks_told && fold == banks_fold(&p->banks))) {
+                bool is_first = !p->banks_told;
+
                 p->banks_told = true;
                 p->banks = *e->banks;
-                return step_reopen(p, 0, true, ret_step);
+                return is_first ? step_reopen(p, 0, true, ret_step)
+                                : plan_trouble(p, TPM_UNKNOWN, ret_step);
         }
         if (!p->banks_known)
                 plan_know_banks(p);
@@ -233,8 +286,10 @@ static int on_tpm_open(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
 }
 
 static int on_clock(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
-        if (e->outcome != TPM_DONE)
-                return plan_trouble(p, e->outcome, ret_step);
+        TpmOutcome outcome = plan_hear(p, e, p->main_pcr);
+
+        if (outcome != TPM_DONE)
+                return plan_trouble(p, outcome, ret_step);
         if (p->clock_known && e->clock.reset_count != p->clock.reset_count)
                 return plan_suspect(p, PLAN_TPM_RESET, PLAN_REASON_RESET_COUNT_CHANGED,
                                     e->clock.reset_count, ret_step);
@@ -246,13 +301,14 @@ static int on_clock(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
 }
 
 static int on_probed(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
+        TpmOutcome outcome = plan_hear(p, e, p->main_pcr);
+
         if (plan_only_observes(p))
                 return step_begin(p, ret_step); /* never asked for */
-        if (e->outcome == TPM_EXCLUSIVE && ++p->n_contended < PLAN_CONTENDED_MAX)
+        if (outcome == TPM_EXCLUSIVE && ++p->n_contended < PLAN_CONTENDED_MAX)
                 return step_plain(PLAN_STEP_PROBE, ret_step);
-        if (e->outcome != TPM_DONE)
-                return plan_trouble(p, e->outcome == TPM_EXCLUSIVE ? TPM_BUSY : e->outcome,
-                                    ret_step);
+        if (outcome != TPM_DONE)
+                return plan_trouble(p, outcome == TPM_EXCLUSIVE ? TPM_BUSY : outcome, ret_step);
         return step_plain(PLAN_STEP_READ_CLOCK, ret_step);
 }
 
@@ -267,18 +323,16 @@ static bool chain_is_as_held(const Plan *p, uint32_t pcr, const DigestSet *value
 
 static int on_pcr(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         PlanChain *c = &p->chain[p->reading];
+        TpmOutcome outcome = plan_hear(p, e, p->reading);
 
-        if (e->outcome == TPM_EXCLUSIVE)
+        if (outcome == TPM_EXCLUSIVE)
                 return plan_contended(p, ret_step);
-        if (e->outcome == TPM_REFUSED && p->reading != p->main_pcr) {
-                if (p->n_refused++ == 0)
-                        return plan_trouble(p, TPM_UNKNOWN, ret_step); /* once may be a lie */
-                p->n_refused = 0;
+        if (outcome == TPM_REFUSED && p->reading != p->main_pcr) {
                 c->state = CHAIN_REFUSED;
                 return plan_on(p, ret_step);
         }
-        if (e->outcome != TPM_DONE)
-                return plan_trouble(p, e->outcome, ret_step);
+        if (outcome != TPM_DONE)
+                return plan_trouble(p, outcome, ret_step);
         c->epoch = p->epoch;
         c->n_unverified = 0;
         if (chain_is_as_held(p, p->reading, e->values))
@@ -294,26 +348,23 @@ static int on_pcr(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
 
 static int on_extended(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         PlanChain *c = &p->chain[p->current.pcr];
+        TpmOutcome outcome = plan_hear(p, e, p->current.pcr);
 
-        if (e->outcome == TPM_EXCLUSIVE)
+        if (outcome == TPM_EXCLUSIVE)
                 return plan_contended(p, ret_step);
-        if (e->outcome == TPM_REFUSED) {
-                if (p->n_refused++ == 0)
-                        return plan_trouble(p, TPM_UNKNOWN, ret_step); /* once may be a lie */
-                p->n_refused = 0;
+        if (outcome == TPM_REFUSED) {
                 if (p->current.pcr == p->main_pcr)
                         return step_settle(p, PLAN_TPM_FAILED, PLAN_REASON_TPM_REFUSED, ret_step);
                 c->state = CHAIN_REFUSED;
                 return plan_pass(p, false, ret_step);
         }
-        if (e->outcome != TPM_DONE)
-                return plan_trouble(p, e->outcome, ret_step);
+        if (outcome != TPM_DONE)
+                return plan_trouble(p, outcome, ret_step);
         p->n_contended = 0;
-        p->n_refused = 0;
         p->n_failures = 0;
         ++p->n_extended;
         ++c->n_unverified;
-        c->best = ++c->held;
+        ++c->held;
         return plan_pass(p, true, ret_step);
 }
 

@@ -109,9 +109,8 @@ typedef struct PlanChain {
         ChainState state;
         Search search;
         uint64_t from;         /* the search began at V(from) */
-        uint64_t held;         /* records that the PCR holds */
+        uint64_t held;         /* records that the PCR was proven to hold, and never fewer */
         DigestSet value;       /* V(held): what the records up to there give, whenever they pass */
-        uint64_t best;         /* the most that it ever held */
         uint64_t n_unverified; /* extends since its PCR was last read */
         uint64_t epoch;        /* in which that was proven */
         bool is_doubted;       /* explained by nothing once: read again before it is foreign */
@@ -213,6 +212,13 @@ typedef enum PlanAim {
         _PLAN_AIM_N,
 } PlanAim;
 
+/* A command that the TPM refused: once may be a lie, the same twice in a row is an answer. */
+typedef struct PlanRefusal {
+        bool is_set;
+        PlanEventKind kind;
+        uint32_t pcr;
+} PlanRefusal;
+
 /* A verdict that a second look must confirm. */
 typedef struct PlanSuspicion {
         PlanState state; /* PLAN_INIT: none */
@@ -235,6 +241,7 @@ typedef struct Plan {
         bool is_behind;    /* a side chain has records to extend before this place */
         bool wants_rewind; /* begin at record 0 again once the PCR is read */
         PlanObserved observed;
+        PlanReason misfit; /* why it does not fit, where the kernel extends */
 
         bool banks_told; /* once; twice the same, in two contexts, is known */
         bool banks_known;
@@ -244,10 +251,10 @@ typedef struct Plan {
         uint64_t epoch;
         bool has_session;
         uint32_t reading; /* PCR whose value is awaited */
+        PlanRefusal refusal;
         PlanSuspicion suspicion;
         uint32_t n_suspicions;
         uint32_t n_contended; /* in a row, as all of these */
-        uint32_t n_refused;
         uint32_t n_behind;
         uint32_t n_failures;
         uint64_t stuck_since_usec;

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "base/error.h"
@@ -62,7 +63,7 @@ int root_open(const Root *r, const char *path, int flags, int *ret_fd) {
  * @r:        the root
  * @path:     without a slash in front
  * @ret_text: its text, NUL-terminated; set on success only
- * @max:      room at @ret_text; a longer file is -EFBIG
+ * @max:      room at @ret_text; a longer file is -EFBIG, one with a NUL in it -EBADMSG
  *
  * Return: 0 or a negative errno.
  */
@@ -87,6 +88,8 @@ int root_read(const Root *r, const char *path, char *ret_text, size_t max) {
                 if (n == max)
                         return -EFBIG;
         }
+        if (memchr(ret_text, '\0', n))
+                return -EBADMSG;
         ret_text[n] = '\0';
         return 0;
 }

@@ -47,14 +47,20 @@ Source *source_free(Source *s) {
         return NULL;
 }
 
+/* Somebody trims the list, or it is not there yet: that passes. Anything else does not. */
+static int source_cannot_open(int error) {
+        return error == -EBUSY || error == -ENOENT ? SOURCE_E_UNREADABLE : error_origin(error);
+}
+
 static int source_open_list(Source *s) {
         _cleanup_(listfile_freep) ListFile *list = NULL;
         _cleanup_close_ int fd = -1;
         struct statfs fs;
         int r;
 
-        if (root_open(&s->root, IMA_LIST, O_RDONLY, &fd) < 0)
-                return SOURCE_E_UNREADABLE;
+        r = root_open(&s->root, IMA_LIST, O_RDONLY, &fd);
+        if (r < 0)
+                return source_cannot_open(r);
         if (fstatfs(fd, &fs) < 0)
                 return error_origin(-errno);
         if (!s->root.is_given && fs.f_type != SECURITYFS_MAGIC)
@@ -73,9 +79,11 @@ static int source_look_at_files(Source *s) {
         _cleanup_close_ int fd = -1;
         struct dirent *entry;
         DIR *dir;
+        int r;
 
-        if (root_open(&s->root, IMA_DIR, O_RDONLY | O_DIRECTORY, &fd) < 0)
-                return SOURCE_E_UNREADABLE;
+        r = root_open(&s->root, IMA_DIR, O_RDONLY | O_DIRECTORY, &fd);
+        if (r < 0)
+                return source_cannot_open(r);
         dir = fdopendir(fd);
         if (!dir)
                 return error_origin(-errno);
@@ -96,7 +104,7 @@ static bool source_config_denies_kexec(const Source *s) {
         release[strcspn(release, "/\n")] = '\0';
         (void)snprintf(path, sizeof(path), "boot/config-%s", release);
         return root_read(&s->root, path, config, CONFIG_MAX) == 0 &&
-               !strstr(config, "CONFIG_IMA_KEXEC=y");
+               mode_config_denies_kexec(bytes_of_text(config));
 }
 
 /* Could this list have been handed over by another kernel? Doubt is yes; under pKVM never. */
@@ -104,10 +112,10 @@ static bool source_kexec_inherits(const Source *s) {
         _cleanup_close_ int fd = -1;
         char cmdline[CMDLINE_MAX];
 
-        if (root_open(&s->root, KEXEC_FILE, O_PATH, &fd) < 0)
+        if (root_open(&s->root, KEXEC_FILE, O_PATH, &fd) == -ENOENT)
                 return false;
         if (root_read(&s->root, CMDLINE, cmdline, sizeof(cmdline)) == 0 &&
-            strstr(cmdline, "kvm-arm.mode=protected"))
+            mode_cmdline_has_pkvm(bytes_of_text(cmdline)))
                 return false;
         return !source_config_denies_kexec(s);
 }
@@ -158,11 +166,15 @@ static int source_look_at_records(Source *s) {
 
 static int source_lock(Source *s) {
         _cleanup_close_ int dir = -1;
+        int r;
 
-        if (root_open(&s->root, IMA_DIR, O_PATH | O_DIRECTORY, &dir) < 0)
+        r = root_open(&s->root, IMA_DIR, O_PATH | O_DIRECTORY, &dir);
+        if (r == -ENOENT || r == -ENOTDIR)
                 return SOURCE_E_ABSENT;
-        if (root_open(&s->root, IMA_COUNT, O_RDONLY, &s->count_fd) < 0)
-                return SOURCE_E_UNREADABLE;
+        if (r == 0)
+                r = root_open(&s->root, IMA_COUNT, O_RDONLY, &s->count_fd);
+        if (r < 0)
+                return source_cannot_open(r);
         if (flock(s->count_fd, LOCK_EX | LOCK_NB) < 0)
                 return errno == EWOULDBLOCK ? SOURCE_E_LOCKED : error_origin(-errno);
         return 0;
@@ -173,7 +185,8 @@ static int source_lock(Source *s) {
  * @root:       where securityfs is; its fd is borrowed
  * @ret_source: stands at record 0; to be freed with source_free(); set on success only
  *
- * Return: 0, SOURCE_E_ABSENT, _UNREADABLE, _EMPTY, _LOCKED, _FOREIGN, _BROKEN; a negative errno.
+ * Return: 0, SOURCE_E_ABSENT, _UNREADABLE, _EMPTY, _LOCKED, _FOREIGN, _BROKEN, _REPLACED (between
+ *         two looks at record 0); a negative errno.
  */
 int source_open(const Root *root, Source **ret_source) {
         _cleanup_(source_freep) Source *s = calloc(1, sizeof(*s));
@@ -225,7 +238,7 @@ int source_next(Source *s, MlistRecord *ret_record) {
  * A fresh fd and not a seek: a list that was trimmed meanwhile has another record 0, and that must
  * show.
  *
- * Return: 0, SOURCE_E_REPLACED, SOURCE_E_UNREADABLE; a negative errno.
+ * Return: 0, SOURCE_E_REPLACED, _UNREADABLE, _FOREIGN; a negative errno.
  */
 int source_rewind(Source *s) {
         MlistRecord record;

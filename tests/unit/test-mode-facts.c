@@ -348,8 +348,52 @@ static void test_look_at_file(void **state) {
                 }
 }
 
+static void test_cmdline(void **state) {
+        static const struct {
+                const char *text;
+                bool has_pkvm;
+        } rows[] = {
+                { "quiet kvm-arm.mode=protected ro\n", true },
+                { "kvm-arm.mode=protected", true },
+                { "kvm-arm.mode=nvhe kvm-arm.mode=protected", true },
+                { "kvm-arm.mode=protected kvm-arm.mode=nvhe", false },
+                { "xkvm-arm.mode=protected", false },
+                { "kvm-arm.mode=protectedx", false },
+                { "init=/bin/sh -- kvm-arm.mode=protected", false },
+                { "a=\"kvm-arm.mode=protected\"", false },
+                { "kvm-arm.mode", false },
+                { "", false },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); ++i)
+                if (mode_cmdline_has_pkvm(bytes_of_text(rows[i].text)) != rows[i].has_pkvm)
+                        fail_msg("%s", rows[i].text);
+}
+
+static void test_config(void **state) {
+        static const struct {
+                const char *text;
+                bool denies;
+        } rows[] = {
+                { "CONFIG_IMA=y\n# CONFIG_IMA_KEXEC is not set\n", true },
+                { "CONFIG_IMA=y\nCONFIG_KEXEC=y\n", true },
+                { "CONFIG_IMA=y\nCONFIG_IMA_KEXEC=y\n", false },
+                { "CONFIG_KEXEC=y\n", false },
+                { "CONFIG_IMA=yes\n", false },
+                { "", false },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); ++i)
+                if (mode_config_denies_kexec(bytes_of_text(rows[i].text)) != rows[i].denies)
+                        fail_msg("%s", rows[i].text);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_cmdline),
+                cmocka_unit_test(test_config),
                 cmocka_unit_test(test_constants),
                 cmocka_unit_test(test_is_boot_aggregate),
                 cmocka_unit_test(test_look_at_record),

@@ -268,6 +268,62 @@ static void test_refused_once(void **state) {
         model_deinit(&m);
 }
 
+/* Banks that are told otherwise each time: never believed, and asked for ever more rarely. */
+static ModelFault other_banks_hook(Model *m, Instance *i, bool is_after, void *userdata) {
+        unsigned *n_opened = userdata;
+
+        (void)m;
+        if (is_after || i->step.kind != PLAN_STEP_OPEN_TPM)
+                return (ModelFault){};
+        return (ModelFault){ .lie = ++*n_opened % 2 ? MODEL_LIE_BANKS : MODEL_LIE_NONE };
+}
+
+static void test_banks_that_alternate(void **state) {
+        unsigned n_opened = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.hook = other_banks_hook;
+        m.userdata = &n_opened;
+        instance_start(&i, &m);
+        (void)instance_run(&i, &m, 120 * PLAN_SEC, STEPS_MAX);
+        assert_int_equal(i.plan.n_extended, 0);
+        assert_in_range(n_opened, 3, 40);
+        model_deinit(&m);
+}
+
+/* One refusal here and one there are two lies, not an answer. */
+static ModelFault refuse_two_hook(Model *m, Instance *i, bool is_after, void *userdata) {
+        unsigned *seen = userdata;
+        bool is_read = i->step.kind == PLAN_STEP_READ_PCR && !(*seen & 1);
+        bool is_extend =
+                i->step.kind == PLAN_STEP_EXTEND && i->plan.n_extended == 2 && !(*seen & 2);
+
+        (void)m;
+        if (is_after || (!is_read && !is_extend))
+                return (ModelFault){};
+        *seen |= is_read ? 1 : 2;
+        return (ModelFault){ .outcome = TPM_REFUSED };
+}
+
+static void test_two_refusals_of_two_commands(void **state) {
+        unsigned seen = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.hook = refuse_two_hook;
+        m.userdata = &seen;
+        instance_start(&i, &m);
+        (void)instance_run(&i, &m, 180 * PLAN_SEC, STEPS_MAX);
+        assert_int_equal(seen, 3);
+        assert_state(&i, &m, PLAN_FOLLOW, PLAN_REASON_NONE);
+        model_deinit(&m);
+}
+
 /* At rest in a state that is not terminal: a late event must not bring a second try unread. */
 static void test_refused_then_any_event(void **state) {
         bool was_there = false;
@@ -337,6 +393,8 @@ int main(void) {
                 cmocka_unit_test(test_progress_without_answers),
                 cmocka_unit_test(test_refused_once),
                 cmocka_unit_test(test_refused_then_any_event),
+                cmocka_unit_test(test_banks_that_alternate),
+                cmocka_unit_test(test_two_refusals_of_two_commands),
                 cmocka_unit_test(test_the_same_lie_now_and_then),
         };
 
