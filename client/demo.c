@@ -12,11 +12,12 @@
 
 #include "base/error.h"
 #include "base/exit.h"
-#include "client/input.h"
+#include "core/mlist.h"
 #include "os/message.h"
 
-#define IMA_DIR  "root/sys/kernel/security/integrity/ima"
-#define LIST_MAX (256U << 20) /* a demonstration, not a benchmark */
+#define IMA_DIR   "root/sys/kernel/security/integrity/ima"
+#define LIST_MAX  ((size_t)256 << 20) /* a demonstration, not a benchmark */
+#define LIST_STEP ((size_t)1 << 20)
 
 static int path_join(char path[static PATH_MAX], const char *dir, const char *name) {
         int n = snprintf(path, PATH_MAX, "%s/%s", dir, name);
@@ -113,48 +114,77 @@ int demo_show_list(const DemoWorld *w, size_t n_bytes, uint64_t n_records) {
         return r < 0 ? error_trace(r) : error_trace(demo_write(path, count, strlen(count)));
 }
 
+/* To its end and not by its size: files of securityfs claim to be empty. */
 static int demo_read_list(DemoWorld *w, const char *path) {
-        _cleanup_fclose_ FILE *f = fopen(path, "re");
-        struct stat st;
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+        size_t size = LIST_STEP;
 
-        if (!f || fstat(fileno(f), &st) < 0)
+        if (fd < 0)
                 return error_origin(-errno);
-        if (st.st_size > LIST_MAX)
-                return error_origin(-EFBIG);
-        w->n_list = (size_t)st.st_size;
-        w->list = malloc(w->n_list + 1);
-        if (!w->list)
-                return error_origin(-ENOMEM);
-        return w->n_list > 0 && fread(w->list, w->n_list, 1, f) != 1 ? error_origin(-EIO) : 0;
+        for (;;) {
+                ssize_t n;
+
+                if (!w->list || w->n_list == size) {
+                        char *larger;
+
+                        size *= w->list ? 2 : 1;
+                        larger = size <= LIST_MAX ? realloc(w->list, size) : NULL;
+                        if (!larger)
+                                return error_origin(size <= LIST_MAX ? -ENOMEM : -EFBIG);
+                        w->list = larger;
+                }
+                n = read(fd, w->list + w->n_list, size - w->n_list);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return error_origin(-errno);
+                if (n == 0)
+                        return 0;
+                w->n_list += (size_t)n;
+        }
+}
+
+/* Walk over the first @n_records of the list. Return: an exit status after a message. */
+static int demo_walk_list(const DemoWorld *w, const char *path, uint64_t n_records,
+                          size_t *ret_n_bytes, uint64_t *ret_n_records) {
+        _cleanup_(hasher_freep) Hasher *sha1 = NULL;
+        Bytes in = bytes_of(w->list, w->n_list);
+        uint64_t n = 0;
+        MlistRecord record;
+        MlistError error;
+        MlistForm form;
+        int r;
+
+        r = hasher_new(DIGEST_SHA1, &sha1);
+        if (r != 0)
+                return error_fold(r);
+        r = mlist_detect(in, DIGEST_SHA1, &form, &error);
+        while (r == 0 && in.n > 0 && n < n_records) {
+                r = mlist_parse(&in, &form, sha1, &record, &error);
+                n += r == 0;
+        }
+        if (r < 0)
+                return error_trace(r);
+        if (r > 0 || n == 0) {
+                message_error("%s: not a whole list: → try ima-replayctl replay --list=%s", path,
+                              path);
+                return EXIT_ERROR;
+        }
+        *ret_n_bytes = w->n_list - in.n;
+        *ret_n_records = n;
+        return EXIT_GOOD;
 }
 
 /* Two thirds of the records are the backlog; the rest is measured while the TPM is there. */
 static int demo_divide_list(DemoWorld *w, const char *path) {
-        const CtlOptions o = { .list = path };
-        _cleanup_(input_close_list) ListInput input = {};
-        MlistRecord record;
+        size_t n_bytes;
         int r;
 
-        for (int pass = 0; pass < 2; ++pass) {
-                uint64_t n = 0;
-
-                input_close_list(&input);
-                if (input_open_list(&o, &input) != EXIT_GOOD)
-                        return EXIT_ERROR;
-                while ((r = input_next(&input, &record)) == 0) {
-                        if (pass == 1 && n++ < w->n_backlog_records)
-                                w->n_backlog += record.whole.n;
-                }
-                if (r != LISTFILE_E_END)
-                        return EXIT_ERROR;
-                w->n_records = listfile_place(input.list).n_records;
-                w->n_backlog_records = w->n_records - w->n_records / 3;
-        }
-        if (w->n_records == 0) {
-                message_error("%s: empty: nothing to show", path);
-                return EXIT_ERROR;
-        }
-        return EXIT_GOOD;
+        r = demo_walk_list(w, path, UINT64_MAX, &n_bytes, &w->n_records);
+        if (r != EXIT_GOOD)
+                return r;
+        return demo_walk_list(w, path, w->n_records - w->n_records / 3, &w->n_backlog,
+                              &w->n_backlog_records);
 }
 
 static int demo_find_self(DemoWorld *w) {
@@ -203,12 +233,15 @@ int demo_build(DemoWorld *w, const char *list_path) {
                         return error_trace(r);
                 list_path = access(own, R_OK) == 0 ? own : DEMO_DATA_DIR "/demo.bin";
         }
+        r = demo_read_list(w, list_path);
+        if (r < 0) {
+                message_error("%s: %s", list_path, strerror(-r));
+                return EXIT_ERROR;
+        }
         r = demo_divide_list(w, list_path);
         if (r != EXIT_GOOD)
                 return r;
-        r = demo_read_list(w, list_path);
-        if (r == 0)
-                r = path_join(template, tmp && *tmp ? tmp : "/tmp", "ima-replay-demo.XXXXXX");
+        r = path_join(template, tmp && *tmp ? tmp : "/tmp", "ima-replay-demo.XXXXXX");
         if (r < 0)
                 return error_trace(r);
         if (!mkdtemp(template))

@@ -22,12 +22,16 @@ typedef struct PcrFile {
         const char *expected; /* what stands wrong, when a line was refused */
 } PcrFile;
 
+static bool is_blank(uint8_t c) {
+        return c == ' ' || c == '\t' || c == '\r';
+}
+
 static Bytes trim(Bytes in) {
         Bytes eaten;
 
-        while (in.n > 0 && strchr(" \t\r", in.data[0]))
+        while (in.n > 0 && is_blank(in.data[0]))
                 (void)bytes_take(&in, 1, &eaten);
-        while (in.n > 0 && strchr(" \t\r", in.data[in.n - 1]))
+        while (in.n > 0 && is_blank(in.data[in.n - 1]))
                 --in.n;
         return in;
 }

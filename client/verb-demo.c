@@ -221,6 +221,8 @@ static int demo_print_table(const Demo *d, const PcrValues *values) {
                 if (r < 0)
                         return error_trace(r);
         }
+        if (r != LISTFILE_E_END)
+                return r < 0 ? error_trace(r) : EXIT_ERROR;
         banks = values->of[v->main_pcr];
         equal = digest_set_equal(banks, &values->value[v->main_pcr],
                                  &v->replay.chain[v->main_pcr].value);

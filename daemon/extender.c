@@ -28,6 +28,7 @@ struct Extender {
         bool is_stopping;
         uint64_t shown_usec;                /* when progress was shown last */
         char trouble[EXTENDER_TROUBLE_MAX]; /* what the last thing that went wrong was */
+        char cut[EXTENDER_TROUBLE_MAX];     /* how the list ends, where it ends inside a record */
 };
 
 static uint64_t now_usec(void) {
@@ -56,22 +57,6 @@ int extender_new(const ExtenderConfig *config, Extender **ret_extender) {
 }
 
 /**
- * extender_free() - close everything; sends nothing to the TPM
- * @x: the extender or NULL
- *
- * Return: NULL.
- */
-Extender *extender_free(Extender *x) {
-        if (!x)
-                return NULL;
-        tpm_free(x->tpm);
-        source_free(x->source);
-        hashers_close(&x->hashers);
-        free(x);
-        return NULL;
-}
-
-/**
  * extender_plan() - where it stands
  * @x: the extender
  *
@@ -89,6 +74,26 @@ const Plan *extender_plan(const Extender *x) {
  */
 const char *extender_trouble(const Extender *x) {
         return x->trouble;
+}
+
+/**
+ * extender_cut() - how the list ends, where it ends inside a record
+ * @x: the extender
+ *
+ * Return: borrowed from @x.
+ */
+const char *extender_cut(const Extender *x) {
+        return x->cut;
+}
+
+/**
+ * extender_is_stopping() - was it told to stop?
+ * @x: the extender
+ *
+ * Return: whether it was.
+ */
+bool extender_is_stopping(const Extender *x) {
+        return x->is_stopping;
 }
 
 static void extender_note(Extender *x, const char *what, uint32_t rc) {
@@ -151,6 +156,7 @@ static int extender_open_list(Extender *x, PlanEvent *e) {
                 return 0;
         case SOURCE_E_BROKEN:
                 e->list = PLAN_LIST_BAD;
+                (void)snprintf(x->trouble, sizeof(x->trouble), "record 0 is malformed");
                 return 0;
         case SOURCE_E_LOCKED:
                 message_error("another ima-replayd works on this list; stop it first");
@@ -168,11 +174,12 @@ static int extender_open_list(Extender *x, PlanEvent *e) {
 static int extender_show_progress(Extender *x) {
         uint64_t now = now_usec(), n;
 
-        if (now - x->shown_usec < EXTENDER_PROGRESS_USEC || source_count(x->source, &n) < 0)
+        if (now - x->shown_usec < EXTENDER_PROGRESS_USEC)
                 return 0;
         x->shown_usec = now;
-        progress("%s: record %" PRIu64 " of %" PRIu64 ", %" PRIu64 " extended",
-                 plan_state_name(x->plan.state), x->plan.n_listed, n, x->plan.n_extended);
+        if (source_count(x->source, &n) == 0)
+                progress("%s: record %" PRIu64 " of %" PRIu64 ", %" PRIu64 " extended",
+                         plan_state_name(x->plan.state), x->plan.n_listed, n, x->plan.n_extended);
         return error_trace(extender_heed(x));
 }
 
@@ -193,7 +200,7 @@ static int extender_next_record(Extender *x, PlanEvent *e) {
                 e->kind = PLAN_EVENT_LIST_END;
                 e->is_cut = r == SOURCE_E_CUT;
                 if (e->is_cut)
-                        listfile_explain(list, LISTFILE_E_CUT, x->trouble, sizeof(x->trouble));
+                        listfile_explain(list, LISTFILE_E_CUT, x->cut, sizeof(x->cut));
                 return 0;
         case SOURCE_E_BROKEN:
                 e->kind = PLAN_EVENT_LIST_BROKEN;
@@ -220,9 +227,8 @@ static int extender_rewind(Extender *x, PlanEvent *e) {
         if (r < 0)
                 return error_trace(r);
         e->kind = PLAN_EVENT_REWOUND;
-        /* A list that cannot be opened again is as lost as one that is another. */
-        e->is_replaced = r != 0;
-        return 0;
+        e->is_replaced = r == SOURCE_E_REPLACED;
+        return r == 0 || e->is_replaced ? 0 : error_fold(r);
 }
 
 /*
@@ -266,6 +272,7 @@ static int extender_request(Extender *x, PlanEventKind kind, const TpmRequest *r
         e->clock = x->reply.clock;
         e->values = &x->reply.values;
         e->banks = &x->reply.banks;
+        x->trouble[0] = '\0';
         if (e->outcome != TPM_DONE)
                 extender_note(x, what, x->reply.rc);
         return error_trace(extender_heed(x));
@@ -302,7 +309,7 @@ static int extender_open_tpm(Extender *x, PlanEvent *e) {
                 return error_trace(r);
         if (r == TPM_E_NOT_THERE) {
                 e->outcome = TPM_ABSENT;
-                extender_note(x, "open", rc);
+                extender_note(x, "TPM", rc);
                 return 0;
         }
         r = extender_request(x, PLAN_EVENT_TPM_OPEN, &request, "TPM2_GetCapability", e);
@@ -318,6 +325,22 @@ static int extender_close_tpm(Extender *x) {
 
         x->tpm = tpm_free(x->tpm);
         return error_trace(r);
+}
+
+/**
+ * extender_free() - close everything; a session that is still open is given back first
+ * @x: the extender or NULL
+ *
+ * Return: NULL.
+ */
+Extender *extender_free(Extender *x) {
+        if (!x)
+                return NULL;
+        (void)extender_close_tpm(x);
+        source_free(x->source);
+        hashers_close(&x->hashers);
+        free(x);
+        return NULL;
 }
 
 static int extender_flush(Extender *x, PlanEvent *e) {

@@ -27,3 +27,5 @@ int extender_once(Extender *x, uint64_t timeout_usec);
 int extender_read_pcrs(Extender *x, DigestSet values[static TPM_PCR_N], uint32_t *ret_pcrs);
 const Plan *extender_plan(const Extender *x);
 const char *extender_trouble(const Extender *x);
+const char *extender_cut(const Extender *x);
+bool extender_is_stopping(const Extender *x);

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
+#include <sys/eventfd.h>
 
 #include "base/encode.h"
 #include "base/error.h"
@@ -23,6 +23,7 @@ static struct {
         bool print_pcrs;
         const char *root;
         const char *tcti;
+        bool tcti_given;
         uint64_t timeout_usec;
 } arg = { .tcti = TCTI_DEFAULT };
 
@@ -93,6 +94,7 @@ static int parse_arguments(int argc, char **argv) {
                         break;
                 case ARG_TCTI:
                         arg.tcti = optarg;
+                        arg.tcti_given = true;
                         break;
                 case ARG_ROOT:
                         arg.root = optarg;
@@ -115,7 +117,7 @@ static int parse_arguments(int argc, char **argv) {
                 return -EINVAL;
         }
         if (!guard_allows_tcti(arg.tcti, arg.root != NULL)) {
-                message_error("--tcti=%s: %s", arg.tcti,
+                message_error("--tcti=%s%s: %s", arg.tcti, arg.tcti_given ? "" : " (the default)",
                               arg.root ? "with --root only libtpms:, swtpm: and mssim: are taken"
                                        : "only device: and tabrmd: are taken (software TPMs need "
                                          "--root)");
@@ -157,15 +159,68 @@ static void say_chains(const Plan *p) {
         }
 }
 
-static int say_verdict(const Extender *x) {
+static uint64_t count_held(const Plan *p) {
+        uint64_t n = 0;
+
+        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
+                if (p->chain[pcr].state == CHAIN_HELD)
+                        n += p->chain[pcr].held;
+        return n;
+}
+
+static void say_pending(const Extender *x) {
         const Plan *p = extender_plan(x);
         const char *trouble = extender_trouble(x);
+
+        if (extender_is_stopping(x))
+                message_warning("stopped: %" PRIu64
+                                " records are in the TPM; start it again to go on",
+                                count_held(p));
+        else if (p->is_cut && p->state == PLAN_FOLLOW)
+                message_warning("not yet: the list is %s; what precedes it is extended",
+                                extender_cut(x));
+        else if (p->is_cut)
+                message_warning("not yet: %s: the list is %s", plan_state_name(p->state),
+                                extender_cut(x));
+        else if (p->state == PLAN_KERNEL_OWNS && p->observed == PLAN_OBSERVED_BEHIND)
+                message_warning("not yet: the kernel extends by itself, and PCR %" PRIu32
+                                " is behind its list",
+                                p->main_pcr);
+        else if (p->state == PLAN_KERNEL_OWNS)
+                message_warning("not yet: the kernel extends by itself, but no TPM answers%s%s",
+                                *trouble ? ": " : "", trouble);
+        else
+                message_warning("not yet: %s: %s%s%s; → try --timeout=SEC",
+                                plan_state_name(p->state), plan_reason_text(p),
+                                *trouble ? ": " : "", trouble);
+}
+
+static void say_failed(const Extender *x) {
+        const Plan *p = extender_plan(x);
+        const char *trouble = extender_trouble(x);
+
+        if (p->state == PLAN_KERNEL_OWNS)
+                message_error(
+                        "the kernel extends by itself, but PCR %" PRIu32
+                        " does not fit the list; nothing was extended; → a kernel that pads "
+                        "SHA-1 (Debian 12: sha384, sha512) needs ima-replayctl verify --padded=",
+                        p->main_pcr);
+        else if (p->reason == PLAN_REASON_BANK_ALGORITHM)
+                message_error("%s: %s: TPM_ALG_ID 0x%04x", plan_state_name(p->state),
+                              plan_reason_text(p), p->banks.unknown_id);
+        else
+                message_error("%s: %s%s%s", plan_state_name(p->state), plan_reason_text(p),
+                              *trouble ? ": " : "", trouble);
+}
+
+static int say_verdict(const Extender *x) {
+        const Plan *p = extender_plan(x);
 
         switch (plan_verdict(p)) {
         case PLAN_VERDICT_EXTENDED:
                 say_chains(p);
                 message_info("%" PRIu64 " records are in the TPM, %" PRIu64 " extended now",
-                             p->n_listed, p->n_extended);
+                             count_held(p), p->n_extended);
                 return EXIT_GOOD;
         case PLAN_VERDICT_KERNEL:
                 message_info("the kernel extends by itself; PCR %" PRIu32
@@ -173,22 +228,10 @@ static int say_verdict(const Extender *x) {
                              p->main_pcr, p->n_listed);
                 return EXIT_GOOD;
         case PLAN_VERDICT_PENDING:
-                if (p->is_cut)
-                        message_warning("the list is %s; what precedes it is extended", trouble);
-                else
-                        message_warning("not yet: %s: %s%s%s; → try --timeout=SEC",
-                                        plan_state_name(p->state), plan_reason_text(p),
-                                        *trouble ? ": " : "", trouble);
+                say_pending(x);
                 return EXIT_NOT_YET;
         case PLAN_VERDICT_FAILED:
-                if (p->state == PLAN_KERNEL_OWNS)
-                        message_error("the kernel extends by itself, but PCR %" PRIu32
-                                      " does not fit the list; nothing was extended",
-                                      p->main_pcr);
-                else
-                        message_error("%s: %s%s%s", plan_state_name(p->state), plan_reason_text(p),
-                                      p->state == PLAN_LIST_BROKEN ? ": " : "",
-                                      p->state == PLAN_LIST_BROKEN ? trouble : "");
+                say_failed(x);
                 return EXIT_MISMATCH;
         case PLAN_VERDICT_NO_IMA:
                 message_error("no IMA here: %s; → boot with ima_policy=tcb, mount securityfs",
@@ -200,19 +243,25 @@ static int say_verdict(const Extender *x) {
         return EXIT_ERROR;
 }
 
-static int open_signals(int *ret_fd) {
-        sigset_t set;
-        int fd;
+static int stop_fd = -1;
 
-        (void)sigemptyset(&set);
-        (void)sigaddset(&set, SIGTERM);
-        (void)sigaddset(&set, SIGINT);
-        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+/* SA_RESETHAND: a second signal ends us at once, also while a transport blocks. */
+static void on_signal(int signal) {
+        const uint64_t one = 1;
+
+        (void)signal;
+        (void)!write(stop_fd, &one, sizeof(one));
+}
+
+static int open_signals(int *ret_fd) {
+        struct sigaction action = { .sa_handler = on_signal,
+                                    .sa_flags = SA_RESTART | SA_RESETHAND };
+
+        stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (stop_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
+            sigaction(SIGINT, &action, NULL) < 0)
                 return error_origin(-errno);
-        fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (fd < 0)
-                return error_origin(-errno);
-        *ret_fd = fd;
+        *ret_fd = stop_fd;
         return 0;
 }
 
@@ -263,7 +312,8 @@ int main(int argc, char **argv) {
         r = run(&root);
         root_deinit(&root);
         if (r < 0) {
-                message_error("could not finish: %s", strerror(-r));
+                message_error("could not finish: %s%s", strerror(-r),
+                              r == -EACCES || r == -EPERM ? "; → run it as root" : "");
                 return EXIT_ERROR;
         }
         if (fflush(stdout) != 0) {

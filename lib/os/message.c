@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/escape.h"
 
 #define MESSAGE_MAX 1024U
 
@@ -30,20 +31,21 @@ void message_init(const char *program) {
  * @priority: as for syslog(3)
  * @format:   as for printf(3), without a newline
  *
- * A line that is too long is cut.
+ * A line that is too long is cut. The whole line is escaped: a name in it can do no harm.
  */
 void message(int priority, const char *format, ...) {
-        char line[MESSAGE_MAX];
+        char line[MESSAGE_MAX], escaped[ESCAPE_SIZE(MESSAGE_MAX)];
         va_list args;
 
         va_start(args, format);
         (void)vsnprintf(line, sizeof(line), format, args);
         va_end(args);
+        (void)escape_bytes(bytes_of_text(line), escaped, sizeof(escaped));
         progress_end();
         if (message_state.has_journal)
-                (void)fprintf(stderr, "<%d>%s\n", priority, line);
+                (void)fprintf(stderr, "<%d>%s\n", priority, escaped);
         else
-                (void)fprintf(stderr, "%s: %s\n", message_state.program, line);
+                (void)fprintf(stderr, "%s: %s\n", message_state.program, escaped);
 }
 
 /**

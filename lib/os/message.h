@@ -3,7 +3,7 @@
  * message.h -- what a program says to people: one line a fact, on stderr.
  *
  * Under systemd (JOURNAL_STREAM is set) each line begins with its priority as "<N>"; on a terminal
- * with the name of the program. Text from outside is escaped by whoever puts it in.
+ * with the name of the program. Each line is escaped (rule I14).
  */
 #pragma once
 

@@ -14,7 +14,7 @@
  * cas_init() - get the algorithms ready
  * @c: zeroed; to be deinitialised in any case
  *
- * Return: 0, -ENOMEM, or -EIO when OpenSSL fails.
+ * Return: 0, -ENOMEM, -EIO when OpenSSL fails, -ENOTRECOVERABLE when it has no SHA-256.
  */
 int cas_init(Cas *c) {
         OSSL_PARAM params[] = {
@@ -171,7 +171,7 @@ int cas_response(Cas *c, TPM2_CC code, Bytes parameters, const TPMS_AUTH_RESPONS
         r = cas_hmac(c, &hash, &auth->nonce, &c->nonce_caller, auth->sessionAttributes, &hmac);
         if (r < 0)
                 return error_trace(r);
-        if (auth->hmac.size != hmac.size ||
+        if (auth->hmac.size != hmac.size || auth->nonce.size < CAS_NONCE_SIZE ||
             CRYPTO_memcmp(auth->hmac.buffer, hmac.buffer, hmac.size) != 0) {
                 cas_forget(c);
                 return CAS_E_FORGED;

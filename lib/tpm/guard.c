@@ -16,8 +16,9 @@
  * @command: the command, marshalled
  * @n:       its bytes
  *
- * PCR_Extend passes for real PCRs and for TPM_RH_NULL (the probe, which changes nothing). Never on
- * the list: Startup, Shutdown, SelfTest, Clear, PCR_Reset, PCR_Event.
+ * PCR_Extend passes for real PCRs and for TPM_RH_NULL (the probe, which changes nothing),
+ * FlushContext for HMAC sessions. Never on the list: Startup, Shutdown, SelfTest, Clear, PCR_Reset,
+ * PCR_Event.
  *
  * Return: whether it may.
  */
@@ -34,8 +35,10 @@ bool guard_allows_command(const uint8_t *command, size_t n) {
         case TPM2_CC_ReadClock:
         case TPM2_CC_PCR_Read:
         case TPM2_CC_StartAuthSession:
-        case TPM2_CC_FlushContext:
                 return true;
+        case TPM2_CC_FlushContext:
+                return bytes_take_u32(&in, ORDER_BIG, &handle) &&
+                       (handle & TPM2_HR_RANGE_MASK) == TPM2_HR_HMAC_SESSION;
         case TPM2_CC_PCR_Extend:
                 return bytes_take_u32(&in, ORDER_BIG, &handle) &&
                        (handle < TPM_PCR_N || handle == TPM2_RH_NULL);

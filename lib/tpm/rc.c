@@ -112,6 +112,29 @@ bool rc_is_try_again(uint32_t rc) {
                (rc & ~TSS2_RC_LAYER_MASK) == TSS2_BASE_RC_TRY_AGAIN;
 }
 
+/* tss2_common.h, TSS2_BASE_RC_*: those that people meet. */
+static const char *rc_transport_text(uint32_t rest) {
+        switch (rest) {
+        case TSS2_BASE_RC_IO_ERROR:
+                return "it cannot be opened, read or written";
+        case TSS2_BASE_RC_NO_CONNECTION:
+                return "nobody is there";
+        case TSS2_BASE_RC_TRY_AGAIN:
+                return "it is in use";
+        case TSS2_BASE_RC_BAD_VALUE:
+                return "its configuration is wrong";
+        case TSS2_BASE_RC_NOT_SUPPORTED:
+        case TSS2_BASE_RC_NOT_IMPLEMENTED:
+                return "not supported";
+        case TSS2_BASE_RC_NOT_PERMITTED:
+                return "this command may not be sent";
+        case TSS2_BASE_RC_MALFORMED_RESPONSE:
+                return "the answer makes no sense";
+        default:
+                return "it failed";
+        }
+}
+
 /**
  * rc_text() - a response code for people
  * @rc:       a TSS2_RC of any layer
@@ -125,7 +148,8 @@ void rc_text(uint32_t rc, char *ret_text, size_t max) {
         uint32_t layer = rc & TSS2_RC_LAYER_MASK, rest = rc & ~TSS2_RC_LAYER_MASK;
 
         if (layer == TSS2_TCTI_RC_LAYER) {
-                (void)snprintf(ret_text, max, "transport error 0x%08x", rc);
+                (void)snprintf(ret_text, max, "transport: %s (0x%08x)", rc_transport_text(rest),
+                               rc);
                 return;
         }
         for (size_t i = 0; i < ELEMENTSOF(rc_table); ++i)

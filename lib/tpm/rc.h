@@ -10,8 +10,8 @@
 
 #include "core/outcome.h"
 
-/* "tcti 0x000a000a" is the longest form. */
-#define RC_TEXT_SIZE 48U
+/* The longest form names a transport error in words. */
+#define RC_TEXT_SIZE 80U
 
 TpmOutcome rc_outcome(uint32_t rc);
 bool rc_is_try_again(uint32_t rc);

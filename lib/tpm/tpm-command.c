@@ -259,6 +259,9 @@ static TSS2_RC complete_start(Tpm *t) {
 
         nonce.size = sizeof(nonce.buffer);
         rc = Tss2_Sys_StartAuthSession_Complete(t->sys, &handle, &nonce);
+        if (rc == TSS2_RC_SUCCESS &&
+            (nonce.size < CAS_NONCE_SIZE || (handle & TPM2_HR_RANGE_MASK) != TPM2_HR_HMAC_SESSION))
+                rc = TSS2_SYS_RC_MALFORMED_RESPONSE;
         if (rc == TSS2_RC_SUCCESS)
                 cas_begun(&t->cas, handle, &nonce);
         return rc;

@@ -20,7 +20,7 @@ static TSS2_RC tpm_start_sys(Tpm *t) {
  * @ret_tpm: the TPM, to be freed with tpm_free(); set on success only
  * @ret_rc:  with TPM_E_NOT_THERE: the TSS2_RC of the transport
  *
- * Return: 0, TPM_E_NOT_THERE, -ENOMEM, or -EIO when OpenSSL fails.
+ * Return: 0, TPM_E_NOT_THERE, -ENOMEM; -EIO or -ENOTRECOVERABLE when OpenSSL fails.
  */
 int tpm_open(const char *tcti, const GuardHook *hook, Tpm **ret_tpm, uint32_t *ret_rc) {
         _cleanup_(tpm_freep) Tpm *t = NULL;

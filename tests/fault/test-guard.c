@@ -158,6 +158,8 @@ static bool allows(Bytes command) {
 static bool allows_code(uint32_t code, uint32_t handle) {
         uint8_t buffer[SIZE_OF_HEAD + sizeof(handle)];
 
+        if (code == TPM2_CC_FlushContext)
+                handle = TPM2_HMAC_SESSION_FIRST + 2;
         return allows(message(buffer, sizeof(buffer), code, &handle));
 }
 
@@ -188,6 +190,23 @@ static void test_codes(void **state) {
                 CHECK(!allows_code(code | 0x20000000, 10), "command 0x%x\n", code);
                 CHECK(!allows_code(code << 16, 10), "command 0x%x\n", code << 16);
         }
+}
+
+static void test_flush_handles(void **state) {
+        static const uint32_t others[] = {
+                TPM2_POLICY_SESSION_FIRST,
+                TPM2_TRANSIENT_FIRST,
+                TPM2_PERSISTENT_FIRST,
+                TPM2_RH_NULL,
+                0,
+                UINT32_MAX,
+        };
+        uint8_t buffer[SIZE_OF_HEAD + sizeof(uint32_t)];
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(others); ++i)
+                CHECK(!allows(message(buffer, sizeof(buffer), TPM2_CC_FlushContext, &others[i])),
+                      "handle 0x%x\n", others[i]);
 }
 
 static void test_extend_handles(void **state) {
@@ -302,9 +321,9 @@ static void test_tctis(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_codes), cmocka_unit_test(test_extend_handles),
-                cmocka_unit_test(test_sizes), cmocka_unit_test(test_truncated),
-                cmocka_unit_test(test_tctis),
+                cmocka_unit_test(test_codes),          cmocka_unit_test(test_flush_handles),
+                cmocka_unit_test(test_extend_handles), cmocka_unit_test(test_sizes),
+                cmocka_unit_test(test_truncated),      cmocka_unit_test(test_tctis),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

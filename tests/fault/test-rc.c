@@ -164,7 +164,7 @@ static void test_text(void **state) {
                 { 0x922, "TPM_RC_RETRY (0x922)" },
                 { 0x9a2, "TPM_RC_BAD_AUTH (0x9a2)" },
                 { 0x1c3, "TPM_RC_HASH (0x1c3)" },
-                { 0x000a000a, "transport error 0x000a000a" },
+                { 0x000a000a, "transport: it cannot be opened, read or written (0x000a000a)" },
                 { 0x000c0922, "response code 0x000c0922" },
                 { UINT32_MAX, "response code 0xffffffff" },
         };

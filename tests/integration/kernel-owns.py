@@ -81,8 +81,8 @@ def kernel_owned(scene, name, lists, raw, records):
     root = scene.root(raw, lists)
     n = len(rows(records))
     extends_nothing(f"{name}, fits", scene, 0, root, rows(records), "the kernel extends by itself; PCR 10 fits")
-    extends_nothing(f"{name}, behind", scene, 3, root, rows(records)[:n - 3], "not yet: kernel_owns")
-    extends_nothing(f"{name}, first record only", scene, 3, root, rows(records)[:1], "not yet: kernel_owns")
+    extends_nothing(f"{name}, behind", scene, 3, root, rows(records)[:n - 3], "not yet: the kernel extends by itself")
+    extends_nothing(f"{name}, first record only", scene, 3, root, rows(records)[:1], "not yet: the kernel extends by itself")
     misfit = "the kernel extends by itself, but PCR 10 does not fit"
     extends_nothing(f"{name}, one more", scene, 4, root, rows(records) + rows(records)[:1], misfit)
     extends_nothing(f"{name}, one left out", scene, 4, root, rows(records)[:2] + rows(records)[3:], misfit)

@@ -52,10 +52,10 @@ BANNED = {
 }
 # What the pure rooms may call outside themselves.
 PURE_CALLS = re.compile(
-    r"^(EVP_|CRYPTO_memcmp$|OSSL_|mem(cpy|set|cmp|chr|move)$|__mem\w+_chk$|str(len|cmp|ncmp)$|malloc$|"
+    r"^(EVP_|CRYPTO_memcmp$|OSSL_|mem(cpy|set|cmp|chr|move)$|__mem\w+_chk$|str(len|cmp|ncmp|chr)$|malloc$|"
     r"calloc$|free$|snprintf$|__snprintf_chk$|__assert_fail$|__stack_chk_fail$|_GLOBAL_OFFSET_TABLE_$|"
     r"__(asan|ubsan|sanitizer|gcov|llvm)_|bytes_|builder_|error_pass$|hex_|base64_|escape_)")
-LIBRARY_NAMES = "digest|hasher|hashers|mlist|mode|replay|search|template|verify|plan|step|chain|cel|gate"
+LIBRARY_NAMES = "digest|hasher|hashers|mlist|mode|replay|search|template|verify|plan|step|chain|cel|gate|describe|violation|mismatch|firmware"
 
 
 class Findings:
