@@ -32,11 +32,56 @@ const char *mlist_fault_text(MlistFault fault) {
                 return "template data of at most 2 MiB was expected";
         case MLIST_FAULT_IMA_NAME_LONG:
                 return "a file name of at most 255 bytes was expected in template 'ima'";
+        case MLIST_FAULT_FORM:
+                return "this is no list: neither byte order with digests of 20, 32, 48 or 64 bytes "
+                       "gives a PCR below 64 and a template name of 1 to 255 bytes";
+        case MLIST_FAULT_FORM_TWO:
+                return "the list can be read in two ways, and no digest tells which is right: the "
+                       "algorithm of its digests must be given";
+        case MLIST_FAULT_ASCII_PCR:
+                return "a line that begins with a PCR from 0 to 63 was expected";
+        case MLIST_FAULT_ASCII_DIGEST:
+                return "a template digest in hex was expected behind the PCR, as wide as that of "
+                       "record 0 and of a known algorithm";
+        case MLIST_FAULT_ASCII_NAME:
+                return "a template name of 1 to 255 bytes was expected behind the digest";
+        case MLIST_FAULT_ASCII_LONG:
+                return "a line for at most 2 MiB of template data was expected";
         case _MLIST_FAULT_N:
                 break;
         }
         assert(false);
         return NULL;
+}
+
+/**
+ * mlist_fault_has_value() - does a number say more about a fault?
+ * @fault: the fault
+ *
+ * Return: whether `value` of MlistError is what was found.
+ */
+bool mlist_fault_has_value(MlistFault fault) {
+        switch (fault) {
+        case MLIST_FAULT_PCR:
+        case MLIST_FAULT_NAME_EMPTY:
+        case MLIST_FAULT_NAME_LONG:
+        case MLIST_FAULT_DATA_LONG:
+        case MLIST_FAULT_IMA_NAME_LONG:
+                return true;
+        case MLIST_FAULT_NONE:
+        case MLIST_FAULT_ORDER:
+        case MLIST_FAULT_FORM:
+        case MLIST_FAULT_FORM_TWO:
+        case MLIST_FAULT_ASCII_PCR:
+        case MLIST_FAULT_ASCII_DIGEST:
+        case MLIST_FAULT_ASCII_NAME:
+        case MLIST_FAULT_ASCII_LONG:
+                return false;
+        case _MLIST_FAULT_N:
+                break;
+        }
+        assert(false);
+        return false;
 }
 
 static int mlist_refuse(MlistError *ret_error, int outcome, MlistFault fault, size_t at,

@@ -59,6 +59,12 @@ typedef enum MlistFault {
         MLIST_FAULT_NAME_LONG,
         MLIST_FAULT_DATA_LONG,
         MLIST_FAULT_IMA_NAME_LONG,
+        MLIST_FAULT_FORM,
+        MLIST_FAULT_FORM_TWO,
+        MLIST_FAULT_ASCII_PCR,
+        MLIST_FAULT_ASCII_DIGEST,
+        MLIST_FAULT_ASCII_NAME,
+        MLIST_FAULT_ASCII_LONG,
         _MLIST_FAULT_N,
 } MlistFault;
 
@@ -66,11 +72,14 @@ typedef enum MlistFault {
 typedef struct MlistError {
         MlistFault fault;
         size_t at;      /* offset of the field in the record */
-        uint32_t value; /* what stands there */
+        uint32_t value; /* what stands there, if mlist_fault_has_value() */
 } MlistError;
 
 const char *mlist_fault_text(MlistFault fault);
+bool mlist_fault_has_value(MlistFault fault);
 int mlist_detect(Bytes input, DigestAlg alg, MlistForm *ret_form, MlistError *ret_error);
+int mlist_detect_any(Bytes input, bool at_end, const Hashers *hashers, MlistForm *ret_form,
+                     MlistError *ret_error);
 int mlist_parse(Bytes *input, const MlistForm *form, Hasher *first, MlistRecord *ret_record,
                 MlistError *ret_error);
 int mlist_digest(const MlistRecord *record, Hasher *h, Digest *ret_digest);

@@ -16,6 +16,19 @@ void replay_init(Replay *r, BankMask banks, const Hashers *hashers) {
 }
 
 /**
+ * replay_set_base() - say that a chain does not begin with zeros; before its first record
+ * @r:     the replay
+ * @pcr:   the chain, below MLIST_PCR_N
+ * @banks: where that is so
+ * @base:  V(0) in these banks
+ */
+void replay_set_base(Replay *r, uint32_t pcr, BankMask banks, const DigestSet *base) {
+        assert(pcr < MLIST_PCR_N && r->chain[pcr].n == 0);
+        FOREACH_BANK(alg, banks)
+                r->chain[pcr].value.of[alg] = base->of[alg];
+}
+
+/**
  * replay_digests() - what each bank is extended with for a record
  * @r:           the replay
  * @record:      the record

@@ -27,6 +27,7 @@ typedef struct Replay {
 } Replay;
 
 void replay_init(Replay *r, BankMask banks, const Hashers *hashers);
+void replay_set_base(Replay *r, uint32_t pcr, BankMask banks, const DigestSet *base);
 int replay_digests(const Replay *r, const MlistRecord *record, DigestSet *ret_digests);
 int replay_extend(Replay *r, uint32_t pcr, const DigestSet *digests);
 int replay_record(Replay *r, const MlistRecord *record);

@@ -39,6 +39,19 @@ void verify_init(Verify *v, const PcrValues *target, BankMask padded, DigestAlg 
         }
 }
 
+/**
+ * verify_set_base() - say that a PCR was not zeros before record 0; before the first record
+ * @v:     the verification
+ * @pcr:   the PCR, below TPM_PCR_N
+ * @banks: where that is so
+ * @base:  the value before record 0 in these banks, as the firmware's event log gives it
+ */
+void verify_set_base(Verify *v, uint32_t pcr, BankMask banks, const DigestSet *base) {
+        replay_set_base(&v->replay, pcr, banks & v->replay.banks, base);
+        search_init(&v->search[pcr], v->target.of[pcr], &v->target.value[pcr]);
+        (void)search_look(&v->search[pcr], &v->replay.chain[pcr]);
+}
+
 static int verify_check_digest(Verify *v, const MlistRecord *record, const DigestSet *digests) {
         bool fits;
         int r = 0;

@@ -40,5 +40,6 @@ typedef enum VerifyVerdict {
 BankMask verify_banks(const PcrValues *target);
 void verify_init(Verify *v, const PcrValues *target, BankMask padded, DigestAlg alg,
                  const Hashers *hashers);
+void verify_set_base(Verify *v, uint32_t pcr, BankMask banks, const DigestSet *base);
 int verify_record(Verify *v, const MlistRecord *record);
 VerifyVerdict verify_verdict(const Verify *v, uint32_t pcr);
