@@ -8,20 +8,41 @@
 #include "varlink/json.h"
 
 #define CTL_PCR_FILES_MAX 8U
+#define CTL_ARGUMENTS_MAX 2U
+
+typedef enum CtlFormat {
+        CTL_FORMAT_TABLE,
+        CTL_FORMAT_ASCII,
+        CTL_FORMAT_BINARY,
+        _CTL_FORMAT_N,
+} CtlFormat;
 
 typedef struct CtlOptions {
         const char *list;                    /* --list= */
+        DigestAlg list_digest;               /* --list-digest=, when has_list_digest */
+        bool has_list_digest;                /* else it is found from the content */
         const char *pcrs[CTL_PCR_FILES_MAX]; /* --pcrs=, may be repeated */
         size_t n_pcrs;
-        BankMask banks;     /* --bank=, 0: the verb's own default */
-        BankMask padded;    /* --padded= */
-        bool prefix;        /* --prefix */
-        bool check_records; /* --check-records */
-        const char *tcti;   /* --tcti= */
-        JsonForm json;      /* --json=, -j */
-        bool no_legend;     /* --no-legend */
-        bool full;          /* --full */
-        bool quiet;         /* --quiet */
+        const char *firmware_log; /* --firmware-log= */
+        BankMask banks;           /* --bank=, 0: the verb's own default */
+        BankMask padded;          /* --padded= */
+        bool prefix;              /* --prefix */
+        bool check_records;       /* --check-records */
+        const char *tcti;         /* --tcti= */
+        bool has_pcr;             /* --pcr= */
+        uint32_t pcr;
+        const char *template; /* --template= */
+        const char *name;     /* --name= */
+        bool violations;      /* --violations */
+        bool has_range;       /* --range=, both ends are in it */
+        uint64_t first, last;
+        CtlFormat format;                         /* --format= */
+        JsonForm json;                            /* --json=, -j */
+        bool no_legend;                           /* --no-legend */
+        bool no_pager;                            /* --no-pager */
+        bool full;                                /* --full */
+        bool quiet;                               /* --quiet */
+        const char *arguments[CTL_ARGUMENTS_MAX]; /* behind the verb; as many as it takes */
 } CtlOptions;
 
 /* Return: an exit status of base/exit.h, or a negative errno when there is nothing better to say.
@@ -30,4 +51,9 @@ typedef int CtlVerb(const CtlOptions *o);
 
 CtlVerb verb_replay;
 CtlVerb verb_verify;
+CtlVerb verb_list;
+CtlVerb verb_explain;
+CtlVerb verb_diff;
 CtlVerb verb_demo;
+
+int ctl_parse_u64(const char *text, uint64_t max, uint64_t *ret_value);

@@ -116,13 +116,29 @@ int input_open_list(const CtlOptions *o, ListInput *ret_input) {
                 message_error("%s: %s", o->list, strerror(errno));
                 return EXIT_ERROR;
         }
-        r = listfile_new(fd, DIGEST_SHA1, &list);
+        r = listfile_new_any(fd, o->has_list_digest ? &o->list_digest : NULL, &list);
+        if (r == 0) {
+                /* What is wrong with the list, input_next() will say. */
+                r = listfile_detect(list);
+                if (r < 0)
+                        list = listfile_free(list);
+        }
         if (r < 0) {
                 message_error("%s: %s", o->list, strerror(-r));
                 return EXIT_ERROR;
         }
         *ret_input = (ListInput){ .path = o->list, .fd = take_fd(&fd), .list = list };
         return EXIT_GOOD;
+}
+
+/**
+ * input_can_rewind() - can the list be read from its start again?
+ * @input: the list
+ *
+ * Return: whether it can; a pipe cannot.
+ */
+bool input_can_rewind(const ListInput *input) {
+        return lseek(input->fd, 0, SEEK_CUR) >= 0;
 }
 
 /**
@@ -142,8 +158,8 @@ void input_close_list(ListInput *input) {
  *
  * A file is a whole list: what is cut or malformed is said here, once.
  *
- * Return: 0, LISTFILE_E_END, LISTFILE_E_CUT or LISTFILE_E_BROKEN; a negative errno; all but the
- *         first two after a message.
+ * Return: 0, LISTFILE_E_END, LISTFILE_E_CUT, LISTFILE_E_BROKEN or LISTFILE_E_LOSSY; a negative
+ *         errno; all but the first two after a message.
  */
 int input_next(ListInput *input, MlistRecord *ret_record) {
         char text[256];
@@ -151,7 +167,7 @@ int input_next(ListInput *input, MlistRecord *ret_record) {
 
         if (r < 0) {
                 message_error("%s: %s", input->path, strerror(-r));
-        } else if (r == LISTFILE_E_CUT || r == LISTFILE_E_BROKEN) {
+        } else if (r > 0 && r != LISTFILE_E_END) {
                 listfile_explain(input->list, r, text, sizeof(text));
                 message_error("%s: %s", input->path, text);
         }

@@ -35,4 +35,5 @@ typedef struct ListInput {
 
 int input_open_list(const CtlOptions *o, ListInput *ret_input);
 void input_close_list(ListInput *input);
+bool input_can_rewind(const ListInput *input);
 int input_next(ListInput *input, MlistRecord *ret_record);

@@ -3,9 +3,11 @@
 
 _ima_replayctl() {
         local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-        local verbs='replay verify demo'
+        local verbs='list explain diff replay verify demo'
         local banks='sha1 sha256 sha384 sha512 sm3_256 sha3_256 sha3_384 sha3_512'
-        local options='--list= --pcrs= --bank= --padded= --prefix --check-records --tcti= --json= -j
+        local templates='ima ima-ng ima-sig ima-ngv2 ima-sigv2 ima-buf ima-modsig evm-sig'
+        local options='--list= --list-digest= --pcrs= --firmware-log= --tcti= --bank= --padded= --prefix
+                --check-records --range= --pcr= --template= --name= --violations --format= --json= -j
                 --full --no-legend --no-pager --quiet --help --version'
 
         COMPREPLY=()
@@ -15,13 +17,21 @@ _ima_replayctl() {
                 prev=${COMP_WORDS[COMP_CWORD - 2]}
         fi
         case $prev in
-        --list | --pcrs)
+        --list | --pcrs | --firmware-log | diff)
                 compopt -o filenames 2>/dev/null
                 mapfile -t COMPREPLY < <(compgen -f -- "$cur")
                 return
                 ;;
-        --bank | --padded)
+        --bank | --padded | --list-digest)
                 mapfile -t COMPREPLY < <(compgen -W "$banks" -- "$cur")
+                return
+                ;;
+        --format)
+                mapfile -t COMPREPLY < <(compgen -W 'table ascii binary' -- "$cur")
+                return
+                ;;
+        --template)
+                mapfile -t COMPREPLY < <(compgen -W "$templates" -- "$cur")
                 return
                 ;;
         --json)
