@@ -202,6 +202,18 @@ def other_pcrs(files, x, value):
     check_exit(files.verify(x.raw, {"sha1": {}, "sha256": {}}), 1, "no bank allocated")
 
 
+def mixed_chains(files):
+    """Records of other PCRs stand between those of PCR 10: what is counted are its own."""
+    x = by_name("k7.3-tpm-pcrs")
+    value = chain(x.records, "sha256")
+    n, k = len(value) - 1, len(value) - 3
+    check(n < len(x.records), f"{x.name} has records of one PCR only")
+    result = files.verify(x.raw, {"sha256": value[k]})
+    check_exit(result, 3, f"{x.name}: a prefix")
+    want = f"PCR 10 holds the first {k} of its {n} records; {n - k} are not in it yet"
+    check(want in result[1], f"{x.name}: {want}: {result[1][-300:]!r}")
+
+
 def evmctl_form(files, x, value):
     for b in BANKS:
         for name, v, want in (("right", value[b][-1], 0), ("wrong", flipped(value[b][-1]), 4), ("zero", value[b][0], 4),
@@ -341,6 +353,33 @@ def arguments(files, x, value):
                  ["verify", offline, f"--pcrs={pcrs}", "--padded=sha384,md17"],
                  ["replay", offline, "--json=nonsense"], ["replay", offline, "-j", "excess"]):
         check_exit(run(files.ctl, *argv), 2, f"usage: {' '.join(argv)}")
+    foreign_options(files, offline, f"--pcrs={pcrs}")
+
+
+def foreign_options(files, offline, pcrs):
+    """An option that the verb would not heed is refused, wherever it stands; one of its own is not."""
+    for option, argv in (
+            ("--pcrs", ["replay", "--pcrs=/nope", "--prefix", offline]), ("--prefix", ["--prefix", "replay", offline]),
+            ("--pcrs", ["list", offline, pcrs]), ("--check-records", ["explain", "0", offline, "--check-records"]),
+            ("--firmware-log", ["replay", offline, "--firmware-log=/nope"]), ("--tcti", ["verify", offline, pcrs, "--tcti=x:y"]),
+            ("--range", ["verify", offline, pcrs, "--range=0:3"]), ("--pcr", ["replay", offline, "--pcr=10"]),
+            ("--violations", ["replay", offline, "--violations"]), ("--format", ["replay", offline, "--format=ascii"]),
+            ("--bank", ["list", offline, "--bank=sha1"]), ("--padded", ["demo", "--padded=sha1"]),
+            ("--list", ["diff", "a", "b", offline]), ("--quiet", ["replay", "-q", offline]),
+            ("--no-legend", ["explain", "0", offline, "--no-legend"]),
+            ("--list-digest", ["demo", "--list-digest=sha1"])):
+        result = run(files.ctl, *argv)
+        check_exit(result, 2, f"an option of another verb: {' '.join(argv)}")
+        verb = next(a for a in argv if not a.startswith("-"))
+        check(result[1] == "" and result[2].count("\n") == 1 and f"{verb} does not take {option};" in result[2],
+              f"{' '.join(argv)}: {result[1:]}")
+    for argv in (["list", offline, "--list-digest=sha1", "--range=0", "--full", "--no-legend", "--no-pager"],
+                 ["explain", "0", offline, "--bank=sha1", "--full", "--no-pager", "--json=short"],
+                 ["replay", offline, "--bank=sha1", "--padded=sha384", "--full", "--no-legend", "--no-pager"],
+                 ["-q", "verify", offline, pcrs, "--bank=sha256", "--prefix", "--check-records"],
+                 ["diff", offline[7:], offline[7:], "--list-digest=sha1", "--quiet", "--full"],
+                 ["replay", "--prefix", "--help"]):
+        check_exit(run(files.ctl, *argv), 0, f"options of the verb: {' '.join(argv)}")
 
 
 # Big-endian lists
@@ -388,6 +427,7 @@ def main():
         real_lists(files)
         right_and_wrong(files, x, value)
         other_pcrs(files, x, value)
+        mixed_chains(files)
         evmctl_form(files, x, value)
         malformed_pcrs(files, x, value)
         changed_lists(files, x, value)
