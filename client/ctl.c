@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/escape.h"
 #include "base/exit.h"
+#include "client/input.h"
 #include "client/output.h"
 #include "client/pager.h"
 #include "core/mlist.h"
@@ -166,7 +166,7 @@ static int parse_pcrs(const CtlOption *option, const char *path, CtlOptions *o) 
 static int parse_pcr(const CtlOption *option, const char *text, CtlOptions *o) {
         uint64_t pcr;
 
-        if (ctl_parse_u64(text, MLIST_PCR_N - 1, &pcr) < 0) {
+        if (input_parse_u64(text, MLIST_PCR_N - 1, &pcr) < 0) {
                 message_error("--%s=%s: a PCR from 0 to %u was expected", option->name, text,
                               MLIST_PCR_N - 1);
                 return -EINVAL;
@@ -185,8 +185,8 @@ static int parse_range(const CtlOption *option, const char *text, CtlOptions *o)
 
         if (!left)
                 return error_origin(-ENOMEM);
-        if ((*left && ctl_parse_u64(left, UINT64_MAX, &first) < 0) ||
-            (*right && ctl_parse_u64(right, UINT64_MAX, &last) < 0) || (!*left && !*right) ||
+        if ((*left && input_parse_u64(left, UINT64_MAX, &first) < 0) ||
+            (*right && input_parse_u64(right, UINT64_MAX, &last) < 0) || (!*left && !*right) ||
             first > last) {
                 message_error("--%s=%s: FIRST:LAST was expected, positions from 0 on; one side "
                               "may be missing",
@@ -336,30 +336,6 @@ static int version(const CtlOption *option, const char *text, CtlOptions *o) {
         (void)o;
         (void)printf("ima-replay " IMA_REPLAY_VERSION "\n");
         return 1;
-}
-
-/**
- * ctl_parse_u64() - read a decimal number: digits, and nothing else
- * @text:      the text
- * @max:       the largest value that is taken
- * @ret_value: the value, set on success only
- *
- * Return: 0; -EINVAL when it is no such number.
- */
-int ctl_parse_u64(const char *text, uint64_t max, uint64_t *ret_value) {
-        uint64_t value = 0;
-
-        if (!*text)
-                return -EINVAL;
-        for (; *text; ++text) {
-                if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, 10U, &value) ||
-                    __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
-                        return -EINVAL;
-        }
-        if (value > max)
-                return -EINVAL;
-        *ret_value = value;
-        return 0;
 }
 
 /* getopt_long() gives for row i this number, or the letter. */

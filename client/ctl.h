@@ -55,5 +55,3 @@ CtlVerb verb_list;
 CtlVerb verb_explain;
 CtlVerb verb_diff;
 CtlVerb verb_demo;
-
-int ctl_parse_u64(const char *text, uint64_t max, uint64_t *ret_value);

@@ -37,6 +37,30 @@ static int input_read_file(const char *path, char **ret_text, size_t *ret_n) {
 }
 
 /**
+ * input_parse_u64() - read a decimal number: digits, and nothing else
+ * @text:      the text
+ * @max:       the largest value that is taken
+ * @ret_value: the value, set on success only
+ *
+ * Return: 0; -EINVAL when it is no such number.
+ */
+int input_parse_u64(const char *text, uint64_t max, uint64_t *ret_value) {
+        uint64_t value = 0;
+
+        if (!*text)
+                return -EINVAL;
+        for (; *text; ++text) {
+                if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, 10U, &value) ||
+                    __builtin_add_overflow(value, (uint64_t)(*text - '0'), &value))
+                        return -EINVAL;
+        }
+        if (value > max)
+                return -EINVAL;
+        *ret_value = value;
+        return 0;
+}
+
+/**
  * input_read_pcrs() - read all files of --pcrs=
  * @o:          the options
  * @ret_values: the values, set with EXIT_GOOD only

@@ -21,6 +21,7 @@ enum {
         PCRFILE_E_MALFORMED,
 };
 
+int input_parse_u64(const char *text, uint64_t max, uint64_t *ret_value);
 int pcrfile_parse(Bytes text, PcrValues *values, PcrFileError *ret_error);
 int input_read_pcrs(const CtlOptions *o, PcrValues *ret_values);
 

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "base/error.h"
+#include "client/input.h"
 
 #define PAGER_ARGUMENTS_MAX 16U
 #define TERMINAL_WIDTH      80U
@@ -36,7 +37,7 @@ Terminal terminal_look(void) {
         if (!t.is_there)
                 return t;
         t.has_colour = !(no_colour && *no_colour);
-        if (!columns || ctl_parse_u64(columns, TERMINAL_WIDTH_MAX, &width) < 0 || width == 0)
+        if (!columns || input_parse_u64(columns, TERMINAL_WIDTH_MAX, &width) < 0 || width == 0)
                 width = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
         if (width == 0)
                 width = TERMINAL_WIDTH;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/encode.h"
+#include "client/input.h"
 #include "base/error.h"
 #include "base/escape.h"
 #include "base/exit.h"
@@ -478,7 +479,7 @@ int verb_explain(const CtlOptions *o) {
         if (!e || !replay)
                 return error_origin(-ENOMEM);
         e->o = o;
-        if (ctl_parse_u64(o->arguments[0], UINT64_MAX, &e->position) < 0) {
+        if (input_parse_u64(o->arguments[0], UINT64_MAX, &e->position) < 0) {
                 message_error("explain %s: a position from 0 on was expected", o->arguments[0]);
                 return EXIT_USAGE;
         }

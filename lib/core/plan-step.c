@@ -10,6 +10,39 @@
 /* Second looks that show something new each time before we step back. */
 #define PLAN_SUSPICION_MAX 8U
 
+/**
+ * plan_is_terminal() - does a state last until reboot?
+ * @state: the state
+ *
+ * Return: whether it does.
+ */
+bool plan_is_terminal(PlanState state) {
+        switch (state) {
+        case PLAN_KERNEL_OWNS:
+        case PLAN_MIXED:
+        case PLAN_TPM_RESET:
+        case PLAN_SPLIT_BANKS:
+        case PLAN_DIVERGED:
+        case PLAN_LIST_BROKEN:
+        case PLAN_LIST_TRIMMED:
+        case PLAN_BANK_UNSUPPORTED:
+                return true;
+        case PLAN_INIT:
+        case PLAN_WAIT_LIST:
+        case PLAN_DECIDE:
+        case PLAN_WAIT_TPM:
+        case PLAN_BACKOFF:
+        case PLAN_SEARCH:
+        case PLAN_CATCH_UP:
+        case PLAN_FOLLOW:
+        case PLAN_UNKNOWN:
+        case PLAN_TPM_FAILED:
+        case _PLAN_STATE_N:
+                break;
+        }
+        return false;
+}
+
 /* The only place where the state changes; no way leads out of a terminal one (rule I6). */
 void plan_enter(Plan *p, PlanState state, PlanReason reason) {
         if (plan_is_terminal(p->state))

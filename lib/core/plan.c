@@ -19,39 +19,6 @@ void plan_init(Plan *p, const Hashers *hashers) {
 }
 
 /**
- * plan_is_terminal() - does a state last until reboot?
- * @state: the state
- *
- * Return: whether it does.
- */
-bool plan_is_terminal(PlanState state) {
-        switch (state) {
-        case PLAN_KERNEL_OWNS:
-        case PLAN_MIXED:
-        case PLAN_TPM_RESET:
-        case PLAN_SPLIT_BANKS:
-        case PLAN_DIVERGED:
-        case PLAN_LIST_BROKEN:
-        case PLAN_LIST_TRIMMED:
-        case PLAN_BANK_UNSUPPORTED:
-                return true;
-        case PLAN_INIT:
-        case PLAN_WAIT_LIST:
-        case PLAN_DECIDE:
-        case PLAN_WAIT_TPM:
-        case PLAN_BACKOFF:
-        case PLAN_SEARCH:
-        case PLAN_CATCH_UP:
-        case PLAN_FOLLOW:
-        case PLAN_UNKNOWN:
-        case PLAN_TPM_FAILED:
-        case _PLAN_STATE_N:
-                break;
-        }
-        return false;
-}
-
-/**
  * plan_verdict() - what a script needs to know
  * @p: the plan
  *
