@@ -199,7 +199,13 @@ static void say_failed(const Extender *x) {
         const Plan *p = extender_plan(x);
         const char *trouble = extender_trouble(x);
 
-        if (p->state == PLAN_KERNEL_OWNS)
+        if (p->misfit == PLAN_REASON_BANK_ALGORITHM || p->misfit == PLAN_REASON_BANK_NONE)
+                message_error(
+                        "the kernel extends by itself; whether PCR %" PRIu32
+                        " fits the list cannot be told: it has no bank, or one that cannot be "
+                        "calculated here",
+                        p->main_pcr);
+        else if (p->state == PLAN_KERNEL_OWNS)
                 message_error(
                         "the kernel extends by itself, but PCR %" PRIu32
                         " does not fit the list; nothing was extended; → a kernel that pads "
