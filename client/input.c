@@ -8,32 +8,23 @@
 #include "base/error.h"
 #include "base/exit.h"
 #include "os/message.h"
+#include "os/root.h"
 
 static int input_read_file(const char *path, char **ret_text, size_t *ret_n) {
         _cleanup_free_ char *text = malloc(PCRFILE_MAX);
         _cleanup_close_ int fd = -1;
-        size_t n = 0;
+        int r;
 
         if (!text)
                 return error_origin(-ENOMEM);
         fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
-        while (n < PCRFILE_MAX) {
-                ssize_t k = read(fd, text + n, PCRFILE_MAX - n);
-
-                if (k < 0 && errno == EINTR)
-                        continue;
-                if (k < 0)
-                        return -errno;
-                if (k == 0) {
-                        *ret_text = TAKE(text);
-                        *ret_n = n;
-                        return 0;
-                }
-                n += (size_t)k;
-        }
-        return -EFBIG;
+        r = read_whole(fd, text, PCRFILE_MAX, ret_n);
+        if (r < 0)
+                return r;
+        *ret_text = TAKE(text);
+        return 0;
 }
 
 /**

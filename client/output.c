@@ -54,6 +54,43 @@ const char *output_digest(const CtlOptions *o, DigestAlg alg, const Digest *dige
 }
 
 /**
+ * output_json_pcrs() - PCR values as {"sha256": {"10": "<hex>"}}
+ * @banks:   the banks to show, also where they have no value
+ * @n_pcrs:  length of @of and @values
+ * @of:      for each PCR the banks that have a value
+ * @values:  for each PCR its values; not looked at where there is none
+ * @ret_map: a new object, set on success only
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int output_json_pcrs(BankMask banks, size_t n_pcrs, const BankMask of[],
+                     const DigestSet *const values[], Json **ret_map) {
+        _cleanup_(json_dropp) Json *map = NULL;
+        int r;
+
+        r = json_map(&map);
+        FOREACH_BANK(alg, banks) {
+                _cleanup_(json_dropp) Json *bank = NULL;
+
+                if (r == 0)
+                        r = json_map(&bank);
+                for (size_t pcr = 0; r == 0 && pcr < n_pcrs; ++pcr) {
+                        char number[24];
+
+                        (void)snprintf(number, sizeof(number), "%zu", pcr);
+                        if (of[pcr] & BANK(alg))
+                                r = json_put_hex(bank, number,
+                                                 digest_bytes(alg, &values[pcr]->of[alg]));
+                }
+                if (r == 0)
+                        r = json_put(map, digest_name(alg), &bank);
+        }
+        if (r == 0)
+                *ret_map = TAKE(map);
+        return error_trace(r);
+}
+
+/**
  * output_flush() - make sure that all output is out
  *
  * Return: 0 or a negative errno.

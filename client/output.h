@@ -20,4 +20,6 @@ typedef enum Mark {
 const char *output_mark(Mark mark);
 const char *output_digest(const CtlOptions *o, DigestAlg alg, const Digest *digest,
                           char text[static OUTPUT_DIGEST_MAX]);
+int output_json_pcrs(BankMask banks, size_t n_pcrs, const BankMask of[],
+                     const DigestSet *const values[], Json **ret_map);
 int output_flush(void);

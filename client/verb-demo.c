@@ -167,27 +167,14 @@ static int demo_read_pcrs(const Demo *d, PcrValues *ret_values) {
 
 static int demo_print_json(const Demo *d, const PcrValues *values) {
         _cleanup_(json_dropp) Json *map = NULL, *pcrs = NULL;
+        const DigestSet *each[TPM_PCR_N];
         int r;
 
+        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
+                each[pcr] = &values->value[pcr];
         r = json_map(&map);
         if (r == 0)
-                r = json_map(&pcrs);
-        FOREACH_BANK(alg, verify_banks(values)) {
-                _cleanup_(json_dropp) Json *bank = NULL;
-
-                if (r == 0)
-                        r = json_map(&bank);
-                for (uint32_t pcr = 0; r == 0 && pcr < TPM_PCR_N; ++pcr) {
-                        char number[16];
-
-                        (void)snprintf(number, sizeof(number), "%" PRIu32, pcr);
-                        if (values->of[pcr] & BANK(alg))
-                                r = json_put_hex(bank, number,
-                                                 digest_bytes(alg, &values->value[pcr].of[alg]));
-                }
-                if (r == 0)
-                        r = json_put(pcrs, digest_name(alg), &bank);
-        }
+                r = output_json_pcrs(verify_banks(values), TPM_PCR_N, values->of, each, &pcrs);
         if (r == 0)
                 r = json_put_u64(map, "records", d->world.n_records);
         if (r == 0)

@@ -15,28 +15,17 @@
 
 static int replay_print_json(const CtlOptions *o, const Replay *r, bool is_complete) {
         _cleanup_(json_dropp) Json *map = NULL, *pcrs = NULL;
+        const DigestSet *values[MLIST_PCR_N];
+        BankMask of[MLIST_PCR_N];
         int k;
 
+        for (uint32_t pcr = 0; pcr < MLIST_PCR_N; ++pcr) {
+                values[pcr] = &r->chain[pcr].value;
+                of[pcr] = r->chain[pcr].n > 0 ? r->banks : 0;
+        }
         k = json_map(&map);
         if (k == 0)
-                k = json_map(&pcrs);
-        FOREACH_BANK(alg, r->banks) {
-                _cleanup_(json_dropp) Json *bank = NULL;
-
-                if (k == 0)
-                        k = json_map(&bank);
-                for (uint32_t pcr = 0; pcr < MLIST_PCR_N; ++pcr) {
-                        const Chain *c = &r->chain[pcr];
-                        char number[16];
-
-                        (void)snprintf(number, sizeof(number), "%" PRIu32, pcr);
-                        if (k == 0 && c->n > 0)
-                                k = json_put_hex(bank, number,
-                                                 digest_bytes(alg, &c->value.of[alg]));
-                }
-                if (k == 0)
-                        k = json_put(pcrs, digest_name(alg), &bank);
-        }
+                k = output_json_pcrs(r->banks, MLIST_PCR_N, of, values, &pcrs);
         if (k == 0)
                 k = json_put_u64(map, "records", r->n_records);
         if (k == 0)

@@ -318,10 +318,15 @@ static int extender_open_tpm(Extender *x, PlanEvent *e) {
         return error_trace(extender_open_hashers(x, &x->reply.banks));
 }
 
-/* Give the session back first: only the kernel's resource manager would do it for us. */
-static int extender_close_tpm(Extender *x) {
+/* Only the kernel's resource manager would give the session back for us. */
+static int extender_give_back_session(Extender *x) {
         const TpmRequest flush = { .kind = TPM_REQUEST_FLUSH };
-        int r = x->tpm ? extender_ask(x, &flush) : 0;
+
+        return x->tpm ? error_trace(extender_ask(x, &flush)) : 0;
+}
+
+static int extender_close_tpm(Extender *x) {
+        int r = extender_give_back_session(x);
 
         x->tpm = tpm_free(x->tpm);
         return error_trace(r);
@@ -451,7 +456,6 @@ static bool extender_is_done(const Extender *x, const PlanStep *step, uint64_t u
  * Return: 0; a negative errno when it could not be done at all (a message says why).
  */
 int extender_once(Extender *x, uint64_t timeout_usec) {
-        const TpmRequest flush = { .kind = TPM_REQUEST_FLUSH };
         uint64_t until = now_usec() + timeout_usec;
         PlanEvent e = { .kind = PLAN_EVENT_START };
         PlanStep step;
@@ -478,7 +482,7 @@ int extender_once(Extender *x, uint64_t timeout_usec) {
                         return error_trace(r);
         }
         progress_end();
-        return x->tpm ? error_trace(extender_ask(x, &flush)) : 0;
+        return error_trace(extender_give_back_session(x));
 }
 
 /**

@@ -13,7 +13,6 @@
 
 #define _cleanup_(f)       __attribute__((cleanup(f)))
 #define _printf_(fmt, arg) __attribute__((format(printf, fmt, arg)))
-#define _must_check_       __attribute__((warn_unused_result))
 #define _public_           __attribute__((visibility("default")))
 
 /* Number of elements of an array (of an array, not of a pointer). */

@@ -59,6 +59,34 @@ int root_open(const Root *r, const char *path, int flags, int *ret_fd) {
 }
 
 /**
+ * read_whole() - read a file from where it stands to its end
+ * @fd:       the file; its claimed size does not matter
+ * @ret_data: room for it; undefined on failure
+ * @max:      the room; a file that fills it is -EFBIG
+ * @ret_n:    bytes read, set on success only
+ *
+ * Return: 0 or a negative errno.
+ */
+int read_whole(int fd, void *ret_data, size_t max, size_t *ret_n) {
+        size_t n = 0;
+
+        while (n < max) {
+                ssize_t got = read(fd, (char *)ret_data + n, max - n);
+
+                if (got < 0 && errno == EINTR)
+                        continue;
+                if (got < 0)
+                        return -errno;
+                if (got == 0) {
+                        *ret_n = n;
+                        return 0;
+                }
+                n += (size_t)got;
+        }
+        return -EFBIG;
+}
+
+/**
  * root_read() - read a small file whole
  * @r:        the root
  * @path:     without a slash in front
@@ -75,19 +103,9 @@ int root_read(const Root *r, const char *path, char *ret_text, size_t max) {
         k = root_open(r, path, O_RDONLY, &fd);
         if (k < 0)
                 return k;
-        for (;;) {
-                ssize_t got = read(fd, ret_text + n, max - n);
-
-                if (got < 0 && errno == EINTR)
-                        continue;
-                if (got < 0)
-                        return -errno;
-                if (got == 0)
-                        break;
-                n += (size_t)got;
-                if (n == max)
-                        return -EFBIG;
-        }
+        k = read_whole(fd, ret_text, max, &n);
+        if (k < 0)
+                return k;
         if (memchr(ret_text, '\0', n))
                 return -EBADMSG;
         ret_text[n] = '\0';

@@ -17,4 +17,5 @@ typedef struct Root {
 int root_init(Root *r, const char *path);
 void root_deinit(Root *r);
 int root_open(const Root *r, const char *path, int flags, int *ret_fd);
+int read_whole(int fd, void *ret_data, size_t max, size_t *ret_n);
 int root_read(const Root *r, const char *path, char *ret_text, size_t max);
