@@ -17,14 +17,16 @@
 #define TPM_PCR_N 24U
 
 typedef enum TpmOutcome {
-        TPM_DONE,         /* executed, and the answer's HMAC is right where there is one */
-        TPM_ABSENT,       /* no TPM there, not started up, or the transport is gone */
-        TPM_BUSY,         /* it asks for patience, or has no room for a session */
-        TPM_REFUSED,      /* it says no, and will say so again */
-        TPM_FAILED,       /* failure mode, or it wants an upgrade or a reboot */
-        TPM_UNKNOWN,      /* sent; no answer, or one that makes no sense */
-        TPM_EXCLUSIVE,    /* refused: another command came between (TPM_RC_EXCLUSIVE) */
+        TPM_DONE,      /* executed, and the answer's HMAC is right where there is one */
+        TPM_ABSENT,    /* no TPM there, not started up, or the transport is gone */
+        TPM_BUSY,      /* it asks for patience, or has no room for a session */
+        TPM_LATER,     /* it asks for seconds of it: NV is rate limited, somebody is locked out */
+        TPM_REFUSED,   /* it says no, and will say so again */
+        TPM_FAILED,    /* failure mode, or it wants an upgrade or a reboot */
+        TPM_UNKNOWN,   /* sent; no answer, or one that makes no sense */
+        TPM_EXCLUSIVE, /* refused: another command came between (TPM_RC_EXCLUSIVE) */
         TPM_SESSION_LOST, /* refused: the audit session is gone or out of step */
+        TPM_TAMPERED,     /* answered, and the answer's HMAC is wrong */
         _TPM_OUTCOME_N,
 } TpmOutcome;
 

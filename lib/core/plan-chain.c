@@ -12,7 +12,7 @@ Look chain_look(Plan *p, uint32_t pcr) {
 
         if (c->state != CHAIN_SEARCHING || !search_look(&c->search, v))
                 return LOOK_MISS;
-        if (v->n < c->held)
+        if (v->n < MAX_OF(c->held, past_n_held(p, pcr)))
                 return LOOK_WENT_BACK;
         if (v->n > c->held)
                 p->n_failures = 0; /* progress, whatever the answers were */
@@ -51,8 +51,11 @@ int plan_looked(Plan *p, uint32_t pcr, Look look, PlanStep *ret_step) {
                 return plan_suspect(p, PLAN_TPM_RESET, PLAN_REASON_PCR_WENT_BACK,
                                     p->replay.chain[pcr].n, ret_step);
         if (pcr == p->main_pcr) {
-                if (look == LOOK_HELD)
-                        plan_trust(p);
+                if (look == LOOK_HELD) {
+                        if (p->suspicion.state != PLAN_LIST_TRIMMED) /* which is no doubt of it */
+                                plan_trust(p);
+                        past_want_anchor(p);
+                }
                 if (look == LOOK_MISS)
                         plan_enter(p, PLAN_SEARCH, PLAN_REASON_NONE);
                 else if (p->state != PLAN_FOLLOW)
@@ -73,6 +76,18 @@ bool chain_is_replaced(const Plan *p, uint32_t pcr) {
                digest_set_equal(banks, &c->value, &v->value) != banks;
 }
 
+/* A record is taken from the list; each is counted once, however often the list is read. */
+void plan_count_record(Plan *p, const PlanRecord *record) {
+        if (++p->replay.n_records <= p->n_listed)
+                return;
+        p->n_listed = p->replay.n_records;
+        p->n_violations += record->is_violation;
+        if (record->pcr < TPM_PCR_N)
+                ++p->chain[record->pcr].n_listed;
+        else
+                ++p->n_beyond;
+}
+
 /* The current record is dealt with: its chain moves on. */
 int plan_pass(Plan *p, bool was_extended, PlanStep *ret_step) {
         uint32_t pcr = p->current.pcr;
@@ -83,8 +98,7 @@ int plan_pass(Plan *p, bool was_extended, PlanStep *ret_step) {
         r = replay_extend(&p->replay, pcr, &p->current.digests);
         if (r < 0)
                 return error_trace(r);
-        ++p->replay.n_records;
-        p->n_listed = MAX_OF(p->n_listed, p->replay.n_records);
+        plan_count_record(p, &p->current);
         p->has_current = false;
         if (pcr >= TPM_PCR_N)
                 return plan_on(p, ret_step);
@@ -95,6 +109,14 @@ int plan_pass(Plan *p, bool was_extended, PlanStep *ret_step) {
         was_searching = p->chain[pcr].state == CHAIN_SEARCHING;
         look = chain_look(p, pcr);
         return was_searching ? plan_looked(p, pcr, look, ret_step) : plan_on(p, ret_step);
+}
+
+/* It would have to be extended, and is in the spool only: the kernel's list has lost it. */
+static int plan_gone(Plan *p, PlanStep *ret_step) {
+        if (p->current.pcr == p->main_pcr)
+                return plan_suspect(p, PLAN_LIST_TRIMMED, PLAN_REASON_RECORDS_GONE, 0, ret_step);
+        p->chain[p->current.pcr].state = CHAIN_FOREIGN;
+        return plan_pass(p, false, ret_step);
 }
 
 /* A record of a chain whose PCR is known to hold the records before it, or more. */
@@ -108,15 +130,24 @@ static int plan_held(Plan *p, PlanStep *ret_step) {
                 p->is_behind = true;
                 return plan_pass(p, false, ret_step);
         }
+        if (!p->current.may_extend)
+                return plan_gone(p, ret_step);
         if (!p->has_session || c->epoch != p->epoch || c->n_unverified >= PLAN_VERIFY_RECORDS)
                 return step_read_more(p, p->current.pcr, ret_step);
-        return step_extend(p, ret_step);
+        if (past_wants_measured(p))
+                return past_read_measured(p, ret_step);
+        return step_extend(p, p->banks.of[p->current.pcr], ret_step);
 }
 
 /* Go on with the record at hand, or ask for the next. */
 int plan_on(Plan *p, PlanStep *ret_step) {
         uint32_t pcr = p->current.pcr;
 
+        if (p->wants_anchor)
+                return past_step_anchor(p, ret_step);
+        if (!p->has_current && p->is_at_end)
+                return plan_at_end(p,
+                                   ret_step); /* what comes now is followed, not caught up with */
         if (!p->has_current)
                 return step_plain(PLAN_STEP_NEXT_RECORD, ret_step);
         if (pcr >= TPM_PCR_N)
@@ -129,6 +160,8 @@ int plan_on(Plan *p, PlanStep *ret_step) {
                 return plan_pass(p, false, ret_step);
         case CHAIN_HELD:
                 return plan_held(p, ret_step);
+        case CHAIN_REPAIRING:
+                return repair_record(p, ret_step);
         case CHAIN_SEARCHING:
         case CHAIN_FOREIGN:
         case CHAIN_REFUSED:

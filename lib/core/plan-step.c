@@ -47,6 +47,11 @@ bool plan_is_terminal(PlanState state) {
 void plan_enter(Plan *p, PlanState state, PlanReason reason) {
         if (plan_is_terminal(p->state))
                 return;
+        p->is_following = state == PLAN_FOLLOW ||
+                          (p->is_following && (state == PLAN_SEARCH || state == PLAN_CATCH_UP ||
+                                               state == PLAN_UNKNOWN));
+        if (p->state != state)
+                p->state_usec = p->now_usec;
         p->state = state;
         p->reason = reason;
 }
@@ -63,7 +68,10 @@ int step_plain(PlanStepKind kind, PlanStep *ret_step) {
 int step_settle(Plan *p, PlanState state, PlanReason reason, PlanStep *ret_step) {
         plan_enter(p, state, reason);
         p->is_resting = true;
-        return step_plain(PLAN_STEP_REST, ret_step);
+        if (p->has_current)
+                plan_count_record(p, &p->current); /* following goes on behind it */
+        p->has_current = false;
+        return step_plain(PLAN_STEP_CLOSE_TPM, ret_step);
 }
 
 int step_wait(Plan *p, PlanStepKind kind, uint64_t usec, PlanAim aim, PlanStep *ret_step) {
@@ -83,6 +91,7 @@ int step_begin(Plan *p, PlanStep *ret_step) {
 int step_read(Plan *p, uint32_t pcr, bool is_fresh, PlanStep *ret_step) {
         p->reading = pcr;
         p->has_session = true;
+        p->used_usec = p->now_usec;
         if (is_fresh)
                 ++p->epoch; /* what was proven before is proven no more */
         *ret_step = (PlanStep){
@@ -99,11 +108,12 @@ int step_read_more(Plan *p, uint32_t pcr, PlanStep *ret_step) {
         return p->has_session ? step_read(p, pcr, false, ret_step) : step_begin(p, ret_step);
 }
 
-int step_extend(Plan *p, PlanStep *ret_step) {
+int step_extend(Plan *p, BankMask banks, PlanStep *ret_step) {
+        p->used_usec = p->now_usec;
         *ret_step = (PlanStep){
                 .kind = PLAN_STEP_EXTEND,
                 .pcr = p->current.pcr,
-                .banks = p->banks.of[p->current.pcr],
+                .banks = banks,
                 .digests = &p->current.digests,
         };
         return 0;
@@ -114,6 +124,7 @@ int step_reopen(Plan *p, uint64_t pause_usec, bool is_short, PlanStep *ret_step)
         p->pause_usec = pause_usec;
         p->pause_is_short = is_short;
         p->has_session = false;
+        p->was_there = false;
         return step_plain(PLAN_STEP_CLOSE_TPM, ret_step);
 }
 
@@ -137,6 +148,8 @@ int plan_suspect(Plan *p, PlanState state, PlanReason reason, uint64_t mark, Pla
                         p->observed = PLAN_OBSERVED_MISFIT;
                         p->misfit = reason;
                 }
+                if (state == PLAN_SPLIT_BANKS && p->options.repairs_banks && !plan_only_observes(p))
+                        return repair_begin(p, ret_step);
                 return step_settle(p, state, reason, ret_step);
         }
         *s = (PlanSuspicion){ .state = state, .reason = reason, .mark = mark, .reading = *reading };
@@ -171,33 +184,81 @@ TpmOutcome plan_hear(Plan *p, const PlanEvent *e, uint32_t pcr) {
                 r->is_set = false;
         if (e->outcome != TPM_REFUSED)
                 return e->outcome;
-        *r = (PlanRefusal){ .is_set = !is_same, .kind = e->kind, .pcr = pcr };
+        *r = (PlanRefusal){ .is_set = true, .kind = e->kind, .pcr = pcr };
         return is_same ? TPM_REFUSED : TPM_UNKNOWN;
+}
+
+/* Nobody there. A dead end is looked at again all the same: drivers can be loaded, or bound anew.
+ */
+static int plan_absent(Plan *p, PlanStep *ret_step) {
+        static const PlanReason reasons[_PLAN_ABSENT_N] = {
+                [PLAN_ABSENT_TPM] = PLAN_REASON_TPM_UNAVAILABLE,
+                [PLAN_ABSENT_GATE_WAIT] = PLAN_REASON_GATE_WAIT,
+                [PLAN_ABSENT_GATE_NEVER] = PLAN_REASON_GATE_NEVER,
+                [PLAN_ABSENT_PKVM_FAILED] = PLAN_REASON_PKVM_FAILED,
+        };
+        bool is_dead =
+                p->absence == PLAN_ABSENT_GATE_NEVER || p->absence == PLAN_ABSENT_PKVM_FAILED;
+        /* It has told its banks: the commands of each try count. */
+        uint64_t max_usec = is_dead        ? PLAN_DEAD_USEC
+                            : p->was_there ? PLAN_BUSY_MAX_USEC
+                                           : PLAN_RETRY_MIN_USEC;
+
+        plan_enter(p, PLAN_WAIT_TPM, reasons[p->absence]);
+        return step_reopen(p, plan_backoff(p->n_failures, PLAN_ABSENT_USEC, max_usec), false,
+                           ret_step);
+}
+
+static int plan_unknown(Plan *p, bool is_short, PlanStep *ret_step) {
+        plan_enter(p, PLAN_UNKNOWN, PLAN_REASON_OUTCOME_UNKNOWN);
+        if (p->n_failures == 1)
+                return step_reopen(p, 0, true, ret_step);
+        return step_reopen(p, plan_backoff(p->n_failures, PLAN_RETRY_MIN_USEC, PLAN_RETRY_MAX_USEC),
+                           is_short, ret_step);
+}
+
+/* Wrong HMACs: a passing fault of the transport, or somebody between us and the TPM. */
+static bool plan_is_tampered(Plan *p) {
+        uint64_t first;
+
+        p->tampered_usec[p->n_tampered % PLAN_TAMPERED_MAX] = p->now_usec;
+        ++p->n_tampered;
+        first = p->tampered_usec[p->n_tampered % PLAN_TAMPERED_MAX];
+        return p->n_tampered >= PLAN_TAMPERED_MAX && p->now_usec - first <= PLAN_TAMPERED_USEC;
+}
+
+/* Of these no reason says more than that nothing came of it. */
+static bool plan_may_give_up_on(TpmOutcome outcome) {
+        return outcome != TPM_ABSENT && outcome != TPM_FAILED && outcome != TPM_REFUSED &&
+               outcome != TPM_TAMPERED;
 }
 
 /* Anything but success: nothing is resent; the context is dropped and the PCR read again. */
 int plan_trouble(Plan *p, TpmOutcome outcome, PlanStep *ret_step) {
         bool is_short;
 
-        if (outcome != TPM_ABSENT && p->reason == PLAN_REASON_TPM_UNAVAILABLE)
+        if (outcome != TPM_ABSENT && p->state == PLAN_WAIT_TPM)
                 p->n_failures = 0; /* it came: waiting for it was no failure of it */
         if (p->n_failures++ == 0)
                 p->stuck_since_usec = p->now_usec;
         is_short = p->n_failures <= PLAN_SHORT_FAILURES;
-        if (p->now_usec - p->stuck_since_usec > PLAN_NO_PROGRESS_USEC && outcome != TPM_ABSENT) {
+        if (p->now_usec - p->stuck_since_usec > PLAN_NO_PROGRESS_USEC &&
+            plan_may_give_up_on(outcome)) {
                 plan_enter(p, PLAN_TPM_FAILED, PLAN_REASON_NO_PROGRESS);
                 return step_reopen(p, PLAN_FAILED_USEC, false, ret_step);
         }
         switch (outcome) {
         case TPM_ABSENT:
-                plan_enter(p, PLAN_WAIT_TPM, PLAN_REASON_TPM_UNAVAILABLE);
-                return step_reopen(
-                        p, plan_backoff(p->n_failures, PLAN_ABSENT_USEC, PLAN_RETRY_MIN_USEC),
-                        false, ret_step);
+                return plan_absent(p, ret_step);
         case TPM_BUSY:
                 plan_enter(p, PLAN_BACKOFF, PLAN_REASON_TPM_BUSY);
                 return step_reopen(
                         p, plan_backoff(p->n_failures, PLAN_BUSY_MIN_USEC, PLAN_BUSY_MAX_USEC),
+                        is_short, ret_step);
+        case TPM_LATER:
+                plan_enter(p, PLAN_BACKOFF, PLAN_REASON_TPM_BUSY);
+                return step_reopen(
+                        p, plan_backoff(p->n_failures, PLAN_RETRY_MIN_USEC, PLAN_RETRY_MAX_USEC),
                         is_short, ret_step);
         case TPM_REFUSED:
                 plan_enter(p, PLAN_TPM_FAILED, PLAN_REASON_TPM_REFUSED);
@@ -205,16 +266,17 @@ int plan_trouble(Plan *p, TpmOutcome outcome, PlanStep *ret_step) {
         case TPM_FAILED:
                 plan_enter(p, PLAN_TPM_FAILED, PLAN_REASON_TPM_FAILURE_MODE);
                 return step_reopen(p, PLAN_FAILED_USEC, false, ret_step);
+        case TPM_TAMPERED:
+                if (plan_is_tampered(p)) {
+                        plan_enter(p, PLAN_TPM_FAILED, PLAN_REASON_TAMPER_SUSPECTED);
+                        return step_reopen(p, PLAN_FAILED_USEC, false, ret_step);
+                }
+                return plan_unknown(p, is_short, ret_step);
         case TPM_DONE:
         case TPM_EXCLUSIVE:
         case TPM_UNKNOWN:
         case TPM_SESSION_LOST:
-                plan_enter(p, PLAN_UNKNOWN, PLAN_REASON_OUTCOME_UNKNOWN);
-                if (p->n_failures == 1)
-                        return step_reopen(p, 0, true, ret_step);
-                return step_reopen(
-                        p, plan_backoff(p->n_failures, PLAN_RETRY_MIN_USEC, PLAN_RETRY_MAX_USEC),
-                        is_short, ret_step);
+                return plan_unknown(p, is_short, ret_step);
         case _TPM_OUTCOME_N:
                 break;
         }

@@ -42,6 +42,13 @@ static const struct {
                                           "the measurement list cannot be read" },
         [PLAN_REASON_LIST_EMPTY] = { "list_empty", "the measurement list has no record yet" },
         [PLAN_REASON_MODE] = { "mode", "see the mode" },
+        [PLAN_REASON_GATE_WAIT] = { "gate_wait", "something that the TPM needs is not there yet" },
+        [PLAN_REASON_GATE_NEVER] = { "gate_never",
+                                     "the TPM will not come without a change to kernel, firmware "
+                                     "or configuration" },
+        [PLAN_REASON_PKVM_FAILED] = { "pkvm_failed",
+                                      "protected KVM was asked for and did not come up "
+                                      "(RequirePKVM=yes)" },
         [PLAN_REASON_TPM_UNAVAILABLE] = { "tpm_unavailable", "no TPM answers" },
         [PLAN_REASON_TPM_BUSY] = { "tpm_busy", "the TPM asks for patience" },
         [PLAN_REASON_TPM_CONTENDED] = { "tpm_contended",
@@ -54,6 +61,12 @@ static const struct {
         [PLAN_REASON_PCR_WENT_BACK] = { "pcr_went_back",
                                         "the PCR holds fewer records than it did: the TPM was "
                                         "reset in this boot" },
+        [PLAN_REASON_TPM_TIME_LOW] = { "tpm_time_low",
+                                       "the TPM counts time from later than its device node: it "
+                                       "was reset in this boot" },
+        [PLAN_REASON_FIRMWARE_PCRS_ZERO] = { "firmware_pcrs_zero",
+                                             "PCRs 0 to 7 are zero: the TPM was reset in this "
+                                             "boot, or the firmware did not measure" },
         [PLAN_REASON_BANKS_CHANGED] = { "banks_changed",
                                         "other PCR banks are allocated than at the start" },
         [PLAN_REASON_BANKS_DIFFER] = { "banks_differ",
@@ -78,10 +91,25 @@ static const struct {
                                            "reboot" },
         [PLAN_REASON_TPM_REFUSED] = { "tpm_refused", "the TPM refuses the command for good" },
         [PLAN_REASON_NO_PROGRESS] = { "no_progress", "no command succeeded for ten minutes" },
+        [PLAN_REASON_TAMPER_SUSPECTED] = { "tamper_suspected",
+                                           "answers of the TPM failed their integrity check again "
+                                           "and again" },
         [PLAN_REASON_LIST_REPLACED] = { "list_replaced", "the list is another one than before" },
         [PLAN_REASON_RECORDS_GONE] = { "records_gone",
                                        "the list holds fewer records than the PCR" },
 };
+
+/**
+ * plan_reason_name_of() - name of a reason, as in the varlink interface
+ * @reason:      the reason
+ * @mode_reason: the mode's own, which stands for PLAN_REASON_MODE
+ *
+ * Return: a constant string.
+ */
+const char *plan_reason_name_of(PlanReason reason, ModeReason mode_reason) {
+        return reason == PLAN_REASON_MODE ? mode_reason_name(mode_reason)
+                                          : reason_table[reason].name;
+}
 
 /**
  * plan_reason_name() - why the plan is in its state, as in the varlink interface
@@ -90,8 +118,7 @@ static const struct {
  * Return: a constant string.
  */
 const char *plan_reason_name(const Plan *p) {
-        return p->reason == PLAN_REASON_MODE ? mode_reason_name(p->mode.reason)
-                                             : reason_table[p->reason].name;
+        return plan_reason_name_of(p->reason, p->mode.reason);
 }
 
 /**

@@ -21,6 +21,9 @@
  */
 #pragma once
 
+#include "core/age.h"
+#include "core/anchor.h"
+#include "core/firmware.h"
 #include "core/mode.h"
 #include "core/outcome.h"
 #include "core/replay.h"
@@ -28,18 +31,24 @@
 #define PLAN_MSEC UINT64_C(1000)
 #define PLAN_SEC  (1000 * PLAN_MSEC)
 
-#define PLAN_CONFIRM_USEC      (100 * PLAN_MSEC) /* between two readings that make a verdict */
-#define PLAN_VERIFY_RECORDS    256U              /* extends of a chain without a look at its PCR */
-#define PLAN_CONTENDED_MAX     8U                /* refusals in a row before we step back */
-#define PLAN_CONTENDED_USEC    (50 * PLAN_MSEC)  /* plus as much jitter */
-#define PLAN_BUSY_MIN_USEC     (20 * PLAN_MSEC)
-#define PLAN_BUSY_MAX_USEC     (2 * PLAN_SEC)
-#define PLAN_RETRY_MIN_USEC    (1 * PLAN_SEC) /* so that a stuck TPM sees few commands */
-#define PLAN_RETRY_MAX_USEC    (30 * PLAN_SEC)
-#define PLAN_ABSENT_USEC       (200 * PLAN_MSEC)
-#define PLAN_FAILED_USEC       (60 * PLAN_SEC)
-#define PLAN_POLL_MIN_USEC     (10 * PLAN_MSEC)
-#define PLAN_POLL_MAX_USEC     (100 * PLAN_MSEC)
+#define PLAN_CONFIRM_USEC   (100 * PLAN_MSEC) /* between two readings that make a verdict */
+#define PLAN_VERIFY_RECORDS 256U              /* extends of a chain without a look at its PCR */
+#define PLAN_CONTENDED_MAX  8U                /* refusals in a row before we step back */
+#define PLAN_CONTENDED_USEC (50 * PLAN_MSEC)  /* plus as much jitter */
+#define PLAN_BUSY_MIN_USEC  (20 * PLAN_MSEC)
+#define PLAN_BUSY_MAX_USEC  (2 * PLAN_SEC)
+#define PLAN_RETRY_MIN_USEC (1 * PLAN_SEC) /* so that a stuck TPM sees few commands */
+#define PLAN_RETRY_MAX_USEC (30 * PLAN_SEC)
+#define PLAN_ABSENT_USEC    (200 * PLAN_MSEC)
+#define PLAN_DEAD_USEC      (10 * PLAN_SEC)
+#define PLAN_FAILED_USEC    (60 * PLAN_SEC)
+#define PLAN_POLL_MIN_USEC  (10 * PLAN_MSEC) /* a tenth of how long nothing came, between these */
+#define PLAN_POLL_MAX_USEC  (100 * PLAN_MSEC)
+#define PLAN_AWAY_USEC      (1 * PLAN_SEC) /* a list that cannot be opened is a state then */
+#define PLAN_VERIFY_IDLE_USEC                                                                      \
+        (250 * PLAN_MSEC)         /* while following: a look at the PCR when it is quiet */
+#define PLAN_TAMPERED_MAX      3U /* wrong HMACs in PLAN_TAMPERED_USEC */
+#define PLAN_TAMPERED_USEC     (600 * PLAN_SEC)
 #define PLAN_SESSION_IDLE_USEC (1 * PLAN_SEC)
 #define PLAN_NO_PROGRESS_USEC  (600 * PLAN_SEC)
 
@@ -75,11 +84,16 @@ typedef enum PlanReason {
         PLAN_REASON_LIST_EMPTY,
         PLAN_REASON_MODE,
         PLAN_REASON_TPM_UNAVAILABLE,
+        PLAN_REASON_GATE_WAIT,
+        PLAN_REASON_GATE_NEVER,
+        PLAN_REASON_PKVM_FAILED,
         PLAN_REASON_TPM_BUSY,
         PLAN_REASON_TPM_CONTENDED,
         PLAN_REASON_OUTCOME_UNKNOWN,
         PLAN_REASON_RESET_COUNT_CHANGED,
         PLAN_REASON_PCR_WENT_BACK,
+        PLAN_REASON_TPM_TIME_LOW,
+        PLAN_REASON_FIRMWARE_PCRS_ZERO,
         PLAN_REASON_BANKS_CHANGED,
         PLAN_REASON_BANKS_DIFFER,
         PLAN_REASON_FOREIGN_EXTEND,
@@ -91,6 +105,7 @@ typedef enum PlanReason {
         PLAN_REASON_TPM_FAILURE_MODE,
         PLAN_REASON_TPM_REFUSED,
         PLAN_REASON_NO_PROGRESS,
+        PLAN_REASON_TAMPER_SUSPECTED,
         PLAN_REASON_LIST_REPLACED,
         PLAN_REASON_RECORDS_GONE,
         _PLAN_REASON_N,
@@ -100,6 +115,7 @@ typedef enum ChainState {
         CHAIN_UNREAD,    /* its PCR was not read yet */
         CHAIN_SEARCHING, /* read; the prefix that explains it is being sought */
         CHAIN_HELD,      /* the PCR is V(held) */
+        CHAIN_REPAIRING, /* its banks hold different prefixes; the lagging ones are extended */
         CHAIN_FOREIGN,   /* no prefix explains it: something else extends it */
         CHAIN_REFUSED,   /* the TPM has no such PCR, or does not let us extend it */
         _CHAIN_STATE_N,
@@ -109,6 +125,7 @@ typedef struct PlanChain {
         ChainState state;
         Search search;
         uint64_t from;         /* the search began at V(from) */
+        uint64_t n_listed;     /* its records, each counted once */
         uint64_t held;         /* records that the PCR was proven to hold, and never fewer */
         DigestSet value;       /* V(held): what the records up to there give, whenever they pass */
         uint64_t n_unverified; /* extends since its PCR was last read */
@@ -120,6 +137,8 @@ typedef struct PlanChain {
 typedef struct PlanRecord {
         uint32_t pcr;
         bool digest_fits; /* it has the digest that it claims */
+        bool may_extend;  /* false: of the spool, for a list that was trimmed: may only pass */
+        bool is_violation;
         DigestSet digests;
 } PlanRecord;
 
@@ -129,24 +148,40 @@ typedef enum PlanList {
         PLAN_LIST_UNREADABLE, /* there, but cannot be opened or read */
         PLAN_LIST_EMPTY,      /* no complete record yet */
         PLAN_LIST_BAD,        /* record 0 is malformed */
+        PLAN_LIST_LOST,       /* another record 0, and the spool cannot tell what is missing */
         _PLAN_LIST_N,
 } PlanList;
+
+/* Why no TPM was opened. */
+typedef enum PlanAbsence {
+        PLAN_ABSENT_TPM,         /* it cannot be opened, or does not answer */
+        PLAN_ABSENT_GATE_WAIT,   /* something that it depends on is not there yet */
+        PLAN_ABSENT_GATE_NEVER,  /* a known dead end */
+        PLAN_ABSENT_PKVM_FAILED, /* RequirePKVM=yes */
+        _PLAN_ABSENT_N,
+} PlanAbsence;
 
 typedef enum PlanEventKind {
         PLAN_EVENT_START,
         PLAN_EVENT_LIST,        /* of OPEN_LIST: list, facts, main_pcr */
-        PLAN_EVENT_REWOUND,     /* of REWIND: is_replaced */
+        PLAN_EVENT_REWOUND,     /* of REWIND: list (READY, UNREADABLE, LOST) */
         PLAN_EVENT_RECORD,      /* of NEXT_RECORD: record */
         PLAN_EVENT_LIST_END,    /* of NEXT_RECORD: is_cut */
         PLAN_EVENT_LIST_BROKEN, /* of NEXT_RECORD */
-        PLAN_EVENT_TPM_OPEN,    /* of OPEN_TPM: outcome, banks */
+        PLAN_EVENT_LIST_AWAY,   /* of NEXT_RECORD: list (UNREADABLE, LOST); only after RELEASE_LIST
+                                 */
+        PLAN_EVENT_COUNT,       /* of COUNT: n_count, is_shrunk */
+        PLAN_EVENT_RELEASED,    /* of RELEASE_LIST */
+        PLAN_EVENT_ANCHORED,    /* of ANCHOR, whatever came of it */
+        PLAN_EVENT_TPM_OPEN,    /* of OPEN_TPM: outcome, absence; banks, firmware */
         PLAN_EVENT_TPM_CLOSED,  /* of CLOSE_TPM */
-        PLAN_EVENT_CLOCK,       /* of READ_CLOCK: outcome, clock */
+        PLAN_EVENT_CLOCK,       /* of READ_CLOCK: outcome, clock, age */
         PLAN_EVENT_PROBED,      /* of PROBE: outcome */
         PLAN_EVENT_PCR,         /* of READ_PCR: outcome, values */
         PLAN_EVENT_EXTENDED,    /* of EXTEND: outcome */
         PLAN_EVENT_FLUSHED,     /* of FLUSH_SESSION */
         PLAN_EVENT_TIMER,       /* of WAIT and PAUSE */
+        PLAN_EVENT_REFRESH,     /* instead of it, while following or observing: pcrs */
         PLAN_EVENT_STOP,        /* from outside, between two steps */
         _PLAN_EVENT_N,
 } PlanEventKind;
@@ -156,22 +191,31 @@ typedef struct PlanEvent {
         uint64_t now_usec; /* CLOCK_BOOTTIME */
         uint32_t random;   /* for jitter */
         TpmOutcome outcome;
+        PlanAbsence absence; /* of TPM_ABSENT */
         PlanList list;
         ModeFacts facts;
         uint32_t main_pcr;
         const PlanRecord *record;
         bool is_cut;      /* the list ends inside a record */
-        bool is_replaced; /* record 0 is another one than before */
+        uint64_t n_count; /* records that the list has now; unknown: UINT64_MAX */
+        bool is_shrunk;   /* fewer than before */
+        uint32_t pcrs;    /* bit mask: to be looked at */
         const TpmBanks *banks;
+        const FirmwareLog *firmware; /* NULL: none, or one that cannot be read */
         const DigestSet *values;
         TpmClock clock;
+        AgeFacts age;
 } PlanEvent;
 
 typedef enum PlanStepKind {
-        PLAN_STEP_OPEN_LIST,   /* take the lock, read record 0 and the names of the lists */
-        PLAN_STEP_REWIND,      /* begin at record 0 again */
-        PLAN_STEP_NEXT_RECORD, /* at most one */
-        PLAN_STEP_OPEN_TPM,    /* a fresh context; ask for its banks */
+        PLAN_STEP_OPEN_LIST,    /* take the lock, read record 0 and the names of the lists */
+        PLAN_STEP_REWIND,       /* begin at record 0 again */
+        PLAN_STEP_NEXT_RECORD,  /* at most one */
+        PLAN_STEP_COUNT,        /* has the list grown? */
+        PLAN_STEP_RELEASE_LIST, /* all is extended: somebody may trim it (HoldList=until-extended)
+                                 */
+        PLAN_STEP_ANCHOR,       /* anchor: write it */
+        PLAN_STEP_OPEN_TPM,     /* a fresh context; ask for its banks */
         PLAN_STEP_CLOSE_TPM,
         PLAN_STEP_READ_CLOCK,
         PLAN_STEP_PROBE,    /* begin a session; guarded extends of TPM_RH_NULL: change no PCR */
@@ -192,6 +236,7 @@ typedef struct PlanStep {
         const DigestSet *digests; /* borrowed from the plan */
         bool is_fresh;
         uint64_t until_usec; /* CLOCK_BOOTTIME */
+        Anchor anchor;       /* but for its boot_id */
 } PlanStep;
 
 /* How the PCR of a kernel that extends by itself stands to the list. */
@@ -206,6 +251,7 @@ typedef enum PlanObserved {
 /* What a TIMER goes on with. */
 typedef enum PlanAim {
         PLAN_AIM_LIST,
+        PLAN_AIM_REWIND,
         PLAN_AIM_TPM,
         PLAN_AIM_READ,
         PLAN_AIM_FOLLOW,
@@ -227,9 +273,35 @@ typedef struct PlanSuspicion {
         DigestSet reading; /* of the main PCR */
 } PlanSuspicion;
 
+/* Whether PCRs 0 to 7, all zero, mean that the TPM was reset. */
+typedef enum PlanMeasuredBoot {
+        PLAN_MEASURED_AUTO, /* where the firmware's event log has events for them */
+        PLAN_MEASURED_YES,
+        PLAN_MEASURED_NO,
+        _PLAN_MEASURED_N,
+} PlanMeasuredBoot;
+
+typedef struct PlanOptions {
+        PlanMeasuredBoot measured_boot;
+        bool has_anchor;
+        Anchor anchor; /* of this boot */
+        /* What an administrator asked for by name, never a configuration (rule I6). */
+        bool repairs_banks;
+        bool accepts_reset; /* that came before this process: no anchor, no clock, no PCRs 0 to 7 */
+} PlanOptions;
+
+/* Lagging banks of the main PCR, being brought to what the foremost holds. */
+typedef struct PlanRepair {
+        uint64_t k[_DIGEST_ALG_N]; /* records that each bank holds */
+        uint64_t end;              /* ... and the foremost */
+} PlanRepair;
+
 typedef struct Plan {
+        PlanOptions options;
         PlanState state;
         PlanReason reason;
+        uint64_t state_usec; /* when it was entered */
+        bool is_following;   /* FOLLOW was reached, and nothing worse than UNKNOWN came since */
         PlanAim aim;
         uint64_t now_usec;
         uint32_t random;
@@ -237,9 +309,12 @@ typedef struct Plan {
         ModeFacts facts;
         ModeVerdict mode;
         uint32_t main_pcr;
-        bool is_cut;       /* at the last end of the list */
-        bool is_behind;    /* a side chain has records to extend before this place */
-        bool wants_rewind; /* begin at record 0 again once the PCR is read */
+        bool is_cut; /* at the last end of the list */
+        bool is_released;
+        bool is_at_end;      /* all of the list was dealt with, and no record came since */
+        bool is_behind;      /* a side chain has records to extend before this place */
+        uint32_t wants_look; /* bit mask of PCRs that somebody asked for */
+        bool wants_rewind;   /* begin at record 0 again once the PCR is read */
         PlanObserved observed;
         PlanReason misfit; /* why it does not fit, where the kernel extends */
 
@@ -248,9 +323,22 @@ typedef struct Plan {
         TpmBanks banks;
         bool clock_known;
         TpmClock clock;
+        bool wants_anchor;
+        bool is_anchored; /* `anchor` was written, or tried to */
+        Anchor anchor;
+        bool is_measured; /* PCRs 0 to 7 need no look, or had one */
+        bool is_measuring;
+        bool was_unmeasured; /* they were all zero, once */
+        uint32_t based;      /* PCRs whose V(0) is not zeros: the firmware extended them */
+        DigestSet base[TPM_PCR_N];
+        PlanRepair repair;
+        uint64_t tampered_usec[PLAN_TAMPERED_MAX]; /* a ring */
+        uint32_t n_tampered;
         uint64_t epoch;
         bool has_session;
-        uint32_t reading; /* PCR whose value is awaited */
+        PlanAbsence absence; /* of the last try */
+        bool was_there;      /* this context has told the banks */
+        uint32_t reading;    /* PCR whose value is awaited */
         PlanRefusal refusal;
         PlanSuspicion suspicion;
         uint32_t n_suspicions;
@@ -259,6 +347,8 @@ typedef struct Plan {
         uint32_t n_failures;
         uint64_t stuck_since_usec;
         uint64_t active_usec; /* last record seen */
+        uint64_t used_usec;   /* session used last */
+        uint64_t away_usec;   /* since when the list cannot be opened; 0: it can */
         uint64_t pause_usec;  /* after a close */
         bool pause_is_short;
 
@@ -267,8 +357,10 @@ typedef struct Plan {
         PlanRecord current; /* taken from the list, not passed yet */
         Replay replay;
         PlanChain chain[TPM_PCR_N];
-        uint64_t n_listed;   /* records passed, at most once each */
-        uint64_t n_extended; /* by this process */
+        uint64_t n_listed;     /* records passed, at most once each */
+        uint64_t n_violations; /* of them */
+        uint64_t n_beyond;     /* of them, for PCRs that no TPM has */
+        uint64_t n_extended;   /* by this process */
 } Plan;
 
 typedef enum PlanVerdict {
@@ -280,10 +372,12 @@ typedef enum PlanVerdict {
         _PLAN_VERDICT_N,
 } PlanVerdict;
 
-void plan_init(Plan *p, const Hashers *hashers);
+void plan_init(Plan *p, const Hashers *hashers, const PlanOptions *options);
 int plan_next(Plan *p, const PlanEvent *e, PlanStep *ret_step);
 PlanVerdict plan_verdict(const Plan *p);
+uint64_t plan_n_done(const Plan *p);
 bool plan_is_terminal(PlanState state);
 const char *plan_state_name(PlanState state);
 const char *plan_reason_name(const Plan *p);
+const char *plan_reason_name_of(PlanReason reason, ModeReason mode_reason);
 const char *plan_reason_text(const Plan *p);

@@ -29,9 +29,9 @@ static const struct {
         { TPM2_RC_CANCELED, TPM_BUSY, "TPM_RC_CANCELED" },
         { TPM2_RC_TESTING, TPM_BUSY, "TPM_RC_TESTING" },
         { TPM2_RC_RETRY, TPM_BUSY, "TPM_RC_RETRY" },
-        { TPM2_RC_NV_RATE, TPM_BUSY, "TPM_RC_NV_RATE" },
-        { TPM2_RC_NV_UNAVAILABLE, TPM_BUSY, "TPM_RC_NV_UNAVAILABLE" },
-        { TPM2_RC_LOCKOUT, TPM_BUSY, "TPM_RC_LOCKOUT" },
+        { TPM2_RC_NV_RATE, TPM_LATER, "TPM_RC_NV_RATE" },
+        { TPM2_RC_NV_UNAVAILABLE, TPM_LATER, "TPM_RC_NV_UNAVAILABLE" },
+        { TPM2_RC_LOCKOUT, TPM_LATER, "TPM_RC_LOCKOUT" },
         { TPM2_RC_CONTEXT_GAP, TPM_BUSY, "TPM_RC_CONTEXT_GAP" },
         { TPM2_RC_OBJECT_MEMORY, TPM_BUSY, "TPM_RC_OBJECT_MEMORY" },
         { TPM2_RC_SESSION_MEMORY, TPM_BUSY, "TPM_RC_SESSION_MEMORY" },
@@ -96,6 +96,10 @@ TpmOutcome rc_outcome(uint32_t rc) {
                 return rest == TPM2_RC_SUCCESS ? TPM_UNKNOWN : rc_outcome_of_tpm(rest);
         case TSS2_TCTI_RC_LAYER:
                 return rest == TSS2_BASE_RC_NO_CONNECTION ? TPM_ABSENT : TPM_UNKNOWN;
+        case TSS2_RESMGR_RC_LAYER:
+                /* Linux tpm-dev-common.c, tpm_dev_transmit(): the kernel's manager counts its layer
+                 * from another table; it says this and nothing else, and has sent nothing. */
+                return rest == TPM2_RC_COMMAND_CODE ? TPM_REFUSED : TPM_UNKNOWN;
         default:
                 return TPM_UNKNOWN;
         }

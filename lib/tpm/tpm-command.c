@@ -255,12 +255,17 @@ static TSS2_RC complete_clock(Tpm *t) {
 static TSS2_RC complete_start(Tpm *t) {
         TPMI_SH_AUTH_SESSION handle;
         TPM2B_NONCE nonce;
+        const uint8_t *p;
         TSS2_RC rc;
+        size_t n;
 
         nonce.size = sizeof(nonce.buffer);
         rc = Tss2_Sys_StartAuthSession_Complete(t->sys, &handle, &nonce);
+        /* The TSS would read on behind a short answer. */
         if (rc == TSS2_RC_SUCCESS &&
-            (nonce.size < CAS_NONCE_SIZE || (handle & TPM2_HR_RANGE_MASK) != TPM2_HR_HMAC_SESSION))
+            (Tss2_Sys_GetRpBuffer(t->sys, &n, &p) != TSS2_RC_SUCCESS ||
+             n != sizeof(uint16_t) + nonce.size || nonce.size < CAS_NONCE_SIZE ||
+             (handle & TPM2_HR_RANGE_MASK) != TPM2_HR_HMAC_SESSION))
                 rc = TSS2_SYS_RC_MALFORMED_RESPONSE;
         if (rc == TSS2_RC_SUCCESS)
                 cas_begun(&t->cas, handle, &nonce);

@@ -92,7 +92,8 @@ static void tpm_finish(Tpm *t, TpmOutcome outcome, TSS2_RC rc) {
         t->has_reply = true;
         t->reply.outcome = outcome;
         t->reply.rc = rc;
-        if (outcome != TPM_UNKNOWN && outcome != TPM_SESSION_LOST && outcome != TPM_ABSENT)
+        if (outcome != TPM_UNKNOWN && outcome != TPM_SESSION_LOST && outcome != TPM_ABSENT &&
+            outcome != TPM_TAMPERED)
                 return;
         /* Nobody knows which nonce the TPM counts on now; and the TSS waits for an answer for ever.
          */
@@ -200,7 +201,11 @@ static int tpm_advance(Tpm *t) {
         r = command_check(t, &is_genuine);
         if (r < 0)
                 return error_trace(r);
-        rc = is_genuine ? command_complete(t) : TSS2_SYS_RC_MALFORMED_RESPONSE;
+        if (!is_genuine) {
+                tpm_finish(t, TPM_TAMPERED, TSS2_SYS_RC_MALFORMED_RESPONSE);
+                return 0;
+        }
+        rc = command_complete(t);
         if (rc != TSS2_RC_SUCCESS) {
                 tpm_finish(t, TPM_UNKNOWN, rc);
                 return 0;

@@ -37,10 +37,10 @@ static const Row tpm_rows[] = {
         { 0x908, TPM_BUSY },    /* YIELDED */
         { 0x909, TPM_BUSY },    /* CANCELED */
         { 0x90a, TPM_BUSY },    /* TESTING */
-        { 0x920, TPM_BUSY },    /* NV_RATE */
-        { 0x921, TPM_BUSY },    /* LOCKOUT */
+        { 0x920, TPM_LATER },   /* NV_RATE */
+        { 0x921, TPM_LATER },   /* LOCKOUT */
         { 0x922, TPM_BUSY },    /* RETRY */
-        { 0x923, TPM_BUSY },    /* NV_UNAVAILABLE */
+        { 0x923, TPM_LATER },   /* NV_UNAVAILABLE */
         { 0x918, TPM_SESSION_LOST },
         { 0x919, TPM_SESSION_LOST },
         /* The TPM speaks of a session that it does not have, or of other nonces. */

@@ -93,7 +93,7 @@ static void test_altered(void **state) {
 
                         CHECK(outcome != TPM_DONE && outcome != TPM_EXCLUSIVE,
                               "byte %d, mask %02x: %d\n", rule.position, rule.mask, (int)outcome);
-                        if (outcome != TPM_UNKNOWN)
+                        if (outcome != TPM_UNKNOWN && outcome != TPM_TAMPERED)
                                 continue;
                         assert_int_equal(bench_extend(b, 10, &digests), TPM_SESSION_LOST);
                         assert_int_equal(b->hook.n_sent, sent);
@@ -108,7 +108,7 @@ static void test_hmac_altered(void **state) {
         Bench *b = *state;
         size_t sent;
 
-        assert_int_equal(ask(b, ASK_EXTEND, &rule), TPM_UNKNOWN);
+        assert_int_equal(ask(b, ASK_EXTEND, &rule), TPM_TAMPERED);
         bench_expect(&expected, &digests);
         sent = b->hook.n_sent;
         assert_int_equal(bench_extend(b, 10, &digests), TPM_SESSION_LOST);

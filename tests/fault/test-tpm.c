@@ -360,8 +360,7 @@ static void test_pending(void **state) {
                 assert_int_equal(n, delays[i]);
                 assert_int_equal(b->reply.outcome, TPM_DONE);
         }
-        /* libtpms gives nothing to poll. */
-        assert_int_equal(tpm_fd(b->tpm), -1);
+        assert_true(tpm_fd(b->tpm) >= 0);
 }
 
 #define case_of(test) cmocka_unit_test_setup_teardown(test, bench_open, bench_close)

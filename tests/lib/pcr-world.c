@@ -65,6 +65,12 @@ void assert_state(const Instance *i, const Model *m, PlanState state, PlanReason
                 fail_msg("%s: %s", plan_state_name(state), plan_reason_text(&i->plan));
 }
 
+/* Runs until it waits for what may come, however it came there. */
+void assert_ends(Instance *i, Model *m, PlanState state, PlanReason reason) {
+        (void)instance_settle(i, m, STEPS_MAX);
+        assert_state(i, m, state, reason);
+}
+
 void start_following(Instance *i, Model *m, bool has_side) {
         setup(m, has_side);
         instance_start(i, m);
@@ -80,7 +86,7 @@ static void independent(const Model *m, uint32_t pcr, const char *name, DigestAl
         uint8_t both[2 * DIGEST_SIZE_MAX];
         size_t n = (size_t)EVP_MD_get_size(md);
 
-        memset(value, 0, n);
+        memcpy(value, m->base[pcr].of[alg].data, n);
         for (size_t i = 0; i < m->n_list; ++i) {
                 const PlanRecord *r = &m->list[i].record;
 

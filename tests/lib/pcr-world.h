@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "lib/pcr-model.h"
+#include "lib/pcr-instance.h"
 
 #define TWO_BANKS (BANK(DIGEST_SHA1) | BANK(DIGEST_SHA256))
 #define STEPS_MAX 20000U
@@ -25,6 +25,7 @@ void setup_shape(Model *m, Shape shape, size_t n, uint64_t seed);
 void append_shaped(Model *m, Shape shape);
 void start_following(Instance *i, Model *m, bool has_side);
 void assert_state(const Instance *i, const Model *m, PlanState state, PlanReason reason);
+void assert_ends(Instance *i, Model *m, PlanState state, PlanReason reason);
 void assert_finished(Instance *i, Model *m);
 uint64_t world_scale(void);
 int world_open(void **state);

@@ -308,8 +308,7 @@ static void test_control_stale(void **state) {
                         this.is_over = true;
                         instance_start(&i, &m);
                         (void)instance_settle(&i, &m, 400);
-                        for (size_t k = 0; k < m.n_list; ++k)
-                                n_doubled += m.list[k].n_extends > 1;
+                        n_doubled += model_n_doubled(&m);
                         model_deinit(&m);
                 }
         assert_true(n_doubled > 0);

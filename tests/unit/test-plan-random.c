@@ -117,7 +117,7 @@ static ModelFault chaos_hook(Model *m, Instance *i, bool is_after, void *userdat
                         model_leave_stale(m, i);
                 instance_crash(i, m);
         } else if (dice > 11 && instance_sends(i)) {
-                f.outcome = (TpmOutcome)(TPM_ABSENT + model_random(m) % TPM_SESSION_LOST);
+                f.outcome = (TpmOutcome)(TPM_ABSENT + model_random(m) % (_TPM_OUTCOME_N - 1));
                 if (f.outcome == TPM_REFUSED || f.outcome == TPM_FAILED)
                         f.outcome = TPM_BUSY;
                 f.is_executed = f.outcome != TPM_EXCLUSIVE && f.outcome != TPM_SESSION_LOST &&
@@ -210,8 +210,7 @@ static void test_control_two_instances(void **state) {
                 instance_start(&all[1], &m);
                 for (size_t s = 0; s < 1000; ++s)
                         (void)instance_step(&all[model_random(&m) % 2], &m);
-                for (size_t k = 0; k < m.n_list; ++k)
-                        n_doubled += m.list[k].n_extends > 1;
+                n_doubled += model_n_doubled(&m);
                 model_deinit(&m);
         }
         assert_true(n_doubled > 0);
