@@ -1,35 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "os/source.h"
-
-#include <assert.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <linux/magic.h>
-#include <string.h>
 #include <sys/file.h>
-#include <sys/vfs.h>
 
-#include "base/error.h"
+#include "os/source-internal.h"
 
-#define IMA_DIR     "sys/kernel/security/ima"
-#define IMA_LIST    IMA_DIR "/binary_runtime_measurements"
-#define IMA_COUNT   IMA_DIR "/runtime_measurements_count"
-#define KEXEC_FILE  "sys/kernel/kexec_loaded"
-#define CMDLINE     "proc/cmdline"
-#define OSRELEASE   "proc/sys/kernel/osrelease"
-#define CMDLINE_MAX 4096U /* COMMAND_LINE_SIZE is 2048 on x86 and arm64 */
-#define RELEASE_MAX 65U   /* struct new_utsname */
-#define CONFIG_MAX  (1U << 20)
-
-struct Source {
-        Root root; /* its fd is borrowed */
-        int count_fd;
-        int list_fd;
-        ListFile *list;
-        ModeFacts facts;
-        uint32_t main_pcr;
-        Digest first; /* SHA-1 of record 0, to know it again */
-};
+#define IMA_COUNT IMA_DIR "/runtime_measurements_count"
+#define COUNT_MAX (sizeof("18446744073709551615\n") - 1)
 
 /**
  * source_free() - close the source, and give up the lock
@@ -40,164 +16,58 @@ struct Source {
 Source *source_free(Source *s) {
         if (!s)
                 return NULL;
-        listfile_free(s->list);
-        closep(&s->list_fd);
-        closep(&s->count_fd);
+        source_view_close(&s->view);
+        spool_seen_deinit(&s->seen);
+        free((void *)s->first.data);
         free(s);
         return NULL;
 }
 
-/* Somebody trims the list, or it is not there yet: that passes. Anything else does not. */
-static int source_cannot_open(int error) {
-        return error == -EBUSY || error == -ENOENT ? SOURCE_E_UNREADABLE : error_origin(error);
-}
-
-static int source_open_list(Source *s) {
-        _cleanup_(listfile_freep) ListFile *list = NULL;
-        _cleanup_close_ int fd = -1;
-        struct statfs fs;
+/**
+ * source_lock() - take the lock of this kernel's list
+ * @root:   where securityfs is
+ * @error:  as in SourceOptions
+ * @ret_fd: runtime_measurements_count, open and locked: the lock lasts as long as it is; set on
+ *          success only
+ *
+ * Return: 0, SOURCE_E_ABSENT, _UNREADABLE, _LOCKED; -ENOMEM.
+ */
+int source_lock(const Root *root, int *error, int *ret_fd) {
+        _cleanup_close_ int dir = -1, fd = -1;
         int r;
 
-        r = root_open(&s->root, IMA_LIST, O_RDONLY, &fd);
-        if (r < 0)
-                return source_cannot_open(r);
-        if (fstatfs(fd, &fs) < 0)
-                return error_origin(-errno);
-        if (!s->root.is_given && fs.f_type != SECURITYFS_MAGIC)
-                return SOURCE_E_FOREIGN;
-        r = listfile_new(fd, DIGEST_SHA1, &list);
-        if (r < 0)
-                return error_trace(r);
-        listfile_free(s->list);
-        closep(&s->list_fd);
-        s->list = TAKE(list);
-        s->list_fd = take_fd(&fd);
-        return 0;
-}
-
-static int source_look_at_files(Source *s) {
-        _cleanup_close_ int fd = -1;
-        struct dirent *entry;
-        DIR *dir;
-        int r;
-
-        r = root_open(&s->root, IMA_DIR, O_RDONLY | O_DIRECTORY, &fd);
-        if (r < 0)
-                return source_cannot_open(r);
-        dir = fdopendir(fd);
-        if (!dir)
-                return error_origin(-errno);
-        (void)take_fd(&fd);
-        while ((entry = readdir(dir)))
-                mode_look_at_file(entry->d_name, &s->facts);
-        (void)closedir(dir);
-        return 0;
-}
-
-/* The kernel's configuration, where it can be read, says best whether lists come through kexec. */
-static bool source_config_denies_kexec(const Source *s) {
-        _cleanup_free_ char *config = malloc(CONFIG_MAX);
-        char release[RELEASE_MAX + 1], path[sizeof("boot/config-") + RELEASE_MAX];
-
-        if (!config || root_read(&s->root, OSRELEASE, release, sizeof(release)) < 0)
-                return false;
-        release[strcspn(release, "/\n")] = '\0';
-        (void)snprintf(path, sizeof(path), "boot/config-%s", release);
-        return root_read(&s->root, path, config, CONFIG_MAX) == 0 &&
-               mode_config_denies_kexec(bytes_of_text(config));
-}
-
-/* Could this list have been handed over by another kernel? Doubt is yes; under pKVM never. */
-static bool source_kexec_inherits(const Source *s) {
-        _cleanup_close_ int fd = -1;
-        char cmdline[CMDLINE_MAX];
-
-        if (root_open(&s->root, KEXEC_FILE, O_PATH, &fd) == -ENOENT)
-                return false;
-        if (root_read(&s->root, CMDLINE, cmdline, sizeof(cmdline)) == 0 &&
-            mode_cmdline_has_pkvm(bytes_of_text(cmdline)))
-                return false;
-        return !source_config_denies_kexec(s);
-}
-
-static int source_first_digest(Source *s, const MlistRecord *record, Digest *ret_digest) {
-        return error_trace(hasher_run(listfile_hasher(s->list), &record->whole, 1, ret_digest));
-}
-
-/* Only worth a walk where it decides: core/mode, the row of a zero boot_aggregate alone. */
-static int source_look_for_later_boot_aggregate(Source *s) {
-        MlistRecord record;
-        TemplateSubject subject;
-        int r;
-
-        while ((r = listfile_next(s->list, &record)) == 0) {
-                if (!record.is_violation &&
-                    template_subject(&record, listfile_form(s->list)->order, &subject) == 0 &&
-                    mode_is_boot_aggregate(subject.name))
-                        s->facts.later_boot_aggregate = true;
-        }
-        return r < 0 ? error_trace(r) : 0;
-}
-
-static int source_look_at_records(Source *s) {
-        MlistRecord record;
-        int r;
-
-        r = listfile_next(s->list, &record);
-        if (r < 0)
-                return error_trace(r);
-        if (r == LISTFILE_E_BROKEN)
-                return SOURCE_E_BROKEN;
-        if (r != 0)
-                return SOURCE_E_EMPTY;
-        s->main_pcr = record.pcr;
-        mode_look_at_record(&record, listfile_form(s->list)->order, &s->facts);
-        r = source_first_digest(s, &record, &s->first);
-        if (r < 0)
-                return error_trace(r);
-        s->facts.kexec_inherits = source_kexec_inherits(s);
-        if (s->facts.kexec_inherits && s->facts.record == MODE_RECORD_ZERO) {
-                r = source_look_for_later_boot_aggregate(s);
-                if (r < 0)
-                        return error_trace(r);
-        }
-        return error_trace(source_rewind(s));
-}
-
-static int source_lock(Source *s) {
-        _cleanup_close_ int dir = -1;
-        int r;
-
-        r = root_open(&s->root, IMA_DIR, O_PATH | O_DIRECTORY, &dir);
+        r = root_open(root, IMA_DIR, O_PATH | O_DIRECTORY, &dir);
         if (r == -ENOENT || r == -ENOTDIR)
                 return SOURCE_E_ABSENT;
         if (r == 0)
-                r = root_open(&s->root, IMA_COUNT, O_RDONLY, &s->count_fd);
+                r = root_open(root, IMA_COUNT, O_RDONLY, &fd);
         if (r < 0)
-                return source_cannot_open(r);
-        if (flock(s->count_fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? SOURCE_E_LOCKED : error_origin(-errno);
+                return error_trace(source_trouble(error, r));
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? SOURCE_E_LOCKED
+                                            : error_trace(source_trouble(error, -errno));
+        *ret_fd = take_fd(&fd);
         return 0;
 }
 
 /**
- * source_open() - lock the kernel's list and look at what the kernel wrote before PID 1
+ * source_open() - open the kernel's list and look at what the kernel wrote before PID 1
  * @root:       where securityfs is; its fd is borrowed
+ * @options:    its spool and lock are borrowed
  * @ret_source: stands at record 0; to be freed with source_free(); set on success only
  *
- * Return: 0, SOURCE_E_ABSENT, _UNREADABLE, _EMPTY, _LOCKED, _FOREIGN, _BROKEN, _REPLACED (between
- *         two looks at record 0); a negative errno.
+ * Return: 0, SOURCE_E_ABSENT, _UNREADABLE, _EMPTY, _FOREIGN, _BROKEN, _TRIMMED, _REPLACED
+ *         (between two looks at record 0); a negative errno.
  */
-int source_open(const Root *root, Source **ret_source) {
+int source_open(const Root *root, const SourceOptions *options, Source **ret_source) {
         _cleanup_(source_freep) Source *s = calloc(1, sizeof(*s));
         int r;
 
         if (!s)
                 return error_origin(-ENOMEM);
-        *s = (Source){ .root = *root, .count_fd = -1, .list_fd = -1 };
-        r = source_lock(s);
-        if (r == 0)
-                r = source_open_list(s);
+        *s = (Source){ .root = *root, .options = *options, .view = VIEW_NONE };
+        s->repeats = options->spool && source_kernel_repeats(s);
+        r = source_stand(s, 0);
         if (r == 0)
                 r = source_look_at_files(s);
         if (r == 0)
@@ -207,81 +77,137 @@ int source_open(const Root *root, Source **ret_source) {
         return r;
 }
 
+/* What source_rest() must know of the record just given. */
+static int source_saw(Source *s, const MlistRecord *record) {
+        int r;
+
+        if (s->options.hold || !s->options.spool || s->n_given <= s->n_seen)
+                return 0;
+        s->n_seen = s->n_given;
+        s->last = (SpoolMark){};
+        if (record->is_violation)
+                return 0;
+        r = spool_seen_add(&s->seen, record->digest);
+        if (r < 0)
+                return error_trace(r);
+        if (spool_seen_once(&s->seen, record->digest))
+                s->last = spool_mark_of(record, s->n_given - 1, 0);
+        return 0;
+}
+
 /**
  * source_next() - take the next record
  * @s:          the source
  * @ret_record: borrows from the source until the next call; set on success only
  *
- * Return: 0, SOURCE_E_END, SOURCE_E_CUT, SOURCE_E_BROKEN; a negative errno.
+ * After source_rest(), and after _UNREADABLE, this opens the list again first, and goes on with the
+ * record that comes next; where that fails, a later call tries again.
+ *
+ * Return: 0, SOURCE_E_END, _CUT, _BROKEN; _TRIMMED, _UNREADABLE; when it is opened again also
+ *         _REPLACED, _FOREIGN; a negative errno.
  */
 int source_next(Source *s, MlistRecord *ret_record) {
-        int r = listfile_next(s->list, ret_record);
+        bool is_open = s->view.list && !s->is_stale;
+        MlistRecord record;
+        int r = is_open ? 0 : source_stand(s, s->n_given);
 
+        if (r == 0) {
+                r = source_view_next(s, &s->view, s->n_given, &record);
+                s->is_stale = r == SOURCE_E_UNREADABLE;
+        }
+        if (r != 0)
+                return error_trace(r);
+        ++s->n_given;
+        s->n_known = MAX_OF(s->n_known, s->n_given);
+        r = source_saw(s, &record);
         if (r < 0)
                 return error_trace(r);
-        switch (r) {
-        case 0:
-                return 0;
-        case LISTFILE_E_END:
-                return SOURCE_E_END;
-        case LISTFILE_E_CUT:
-                return SOURCE_E_CUT;
-        default:
-                return SOURCE_E_BROKEN;
-        }
+        *ret_record = record;
+        return 0;
 }
 
 /**
  * source_rewind() - stand at record 0 again, with a fresh fd
- * @s: the source
+ * @s: the source; stays as it is on failure
  *
  * A fresh fd and not a seek: a list that was trimmed meanwhile has another record 0, and that must
- * show.
+ * show. Where the spool has what is missing, source_n_trimmed() grows, and numbers stay.
  *
- * Return: 0, SOURCE_E_REPLACED, _UNREADABLE, _FOREIGN; a negative errno.
+ * Return: 0, SOURCE_E_REPLACED, _TRIMMED, _UNREADABLE, _FOREIGN; a negative errno.
  */
 int source_rewind(Source *s) {
-        MlistRecord record;
-        Digest first;
-        int r;
-
-        r = source_open_list(s);
-        if (r != 0)
-                return r;
-        r = listfile_next(s->list, &record);
-        if (r < 0)
-                return error_trace(r);
-        if (r != 0)
-                return SOURCE_E_REPLACED;
-        r = source_first_digest(s, &record, &first);
-        if (r < 0)
-                return error_trace(r);
-        if (!digest_equal(DIGEST_SHA1, &first, &s->first))
-                return SOURCE_E_REPLACED;
-        return error_trace(source_open_list(s));
+        return error_trace(source_stand(s, 0));
 }
 
 /**
- * source_count() - how many records the kernel's list has now
+ * source_rest() - let go of the list until the next record is asked for, so that it can be trimmed
+ * @s: the source
+ *
+ * Only with HoldList=until-extended, and when the last record that was given shows later where the
+ * list goes on, should all before it be gone: the kernel has it and so has the spool, it is no
+ * violation, and no other equals it.
+ *
+ * Return: 0: nobody holds the list; SOURCE_E_HELD: it stays open, until more records came.
+ */
+int source_rest(Source *s) {
+        SpoolFacts facts;
+
+        if (s->is_resting)
+                return 0;
+        if (s->options.hold || !s->options.spool || s->repeats || s->is_stale || s->last.n == 0)
+                return SOURCE_E_HELD;
+        facts = spool_facts(s->options.spool);
+        if (s->n_given != s->n_seen || s->n_given != facts.n_records ||
+            s->n_given <= s->view.n_trimmed)
+                return SOURCE_E_HELD;
+        s->last.offset = facts.n_bytes - s->last.n;
+        s->is_resting = true;
+        source_view_close(&s->view);
+        return 0;
+}
+
+/**
+ * source_is_held() - is the list open, so that nobody can trim it?
+ * @s: the source
+ *
+ * Return: whether it is; not while resting.
+ */
+bool source_is_held(const Source *s) {
+        return s->view.list;
+}
+
+/**
+ * source_count() - how many records the list has now, the trimmed ones too
  * @s:     the source
  * @ret_n: records, set on success only
  *
- * Kernel ima_fs.c, ima_show_measurements_count(); a pread of the open fd is always fresh.
+ * Kernel ima_fs.c, ima_show_measurements_count(); a pread of the open fd is always fresh. While
+ * resting, what is trimmed unseen is missing here: then there seem to be fewer than there were,
+ * or, if as many came meanwhile, nothing shows before the next change.
  *
- * Return: 0 or a negative errno.
+ * Return: 0, SOURCE_E_SHRUNK (source_next() finds out how much was trimmed; also for a moment when
+ *         a record can be read that is not counted yet), SOURCE_E_UNREADABLE; -ENOMEM.
  */
 int source_count(Source *s, uint64_t *ret_n) {
-        char text[32];
+        char text[COUNT_MAX + 1];
         uint64_t n = 0;
-        ssize_t k = pread(s->count_fd, text, sizeof(text), 0);
+        size_t k, i;
+        int r;
 
-        if (k < 0)
-                return error_origin(-errno);
-        for (ssize_t i = 0; i < k && text[i] != '\n'; ++i) {
-                if (text[i] < '0' || text[i] > '9' || n > (UINT64_MAX - 9) / 10)
-                        return error_origin(-EBADMSG);
-                n = n * 10 + (uint64_t)(text[i] - '0');
+        r = read_at(s->options.lock_fd, 0, text, sizeof(text), &k);
+        if (r < 0)
+                return error_trace(source_trouble(s->options.error, r));
+        for (i = 0; i < k && text[i] >= '0' && text[i] <= '9'; ++i) {
+                if (__builtin_mul_overflow(n, 10, &n) ||
+                    __builtin_add_overflow(n, (uint64_t)(text[i] - '0'), &n))
+                        return source_trouble(s->options.error, 0);
         }
+        if (i == 0 || i + 1 != k || text[i] != '\n' ||
+            __builtin_add_overflow(n, s->view.n_trimmed, &n))
+                return source_trouble(s->options.error, 0);
+        if (n < s->n_known)
+                return SOURCE_E_SHRUNK;
+        s->n_known = n;
         *ret_n = n;
         return 0;
 }
@@ -307,11 +233,46 @@ uint32_t source_main_pcr(const Source *s) {
 }
 
 /**
- * source_list() - the list behind the source, for its place and its hasher
+ * source_n_given() - how many records were given since record 0
  * @s: the source
  *
- * Return: borrowed from @s, until the next rewind.
+ * Return: the number that the next record has; the one just given has one less.
+ */
+uint64_t source_n_given(const Source *s) {
+        return s->n_given;
+}
+
+/**
+ * source_n_trimmed() - how many records the kernel does not have any more
+ * @s: the source
+ *
+ * Return: as many as the spool gives before the kernel's list, as far as is known.
+ */
+uint64_t source_n_trimmed(const Source *s) {
+        return s->view.n_trimmed;
+}
+
+/**
+ * source_may_extend() - may the record just given be extended?
+ * @s: the source
+ *
+ * Not those of the spool, nor the one where it meets the kernel's list: the PCR must have them
+ * already, or they prove nothing.
+ *
+ * Return: whether it may.
+ */
+bool source_may_extend(const Source *s) {
+        return s->view.n_trimmed == 0 || s->n_given > s->view.n_trimmed + 1;
+}
+
+/**
+ * source_list() - the list that the last record came from, for its place and its hasher
+ * @s: the source
+ *
+ * Its place counts from the beginning of that file: see source_n_given() for the record's number.
+ *
+ * Return: borrowed from @s until the next record is asked for; NULL while resting.
  */
 ListFile *source_list(Source *s) {
-        return s->list;
+        return s->view.head ? s->view.head : s->view.list;
 }
