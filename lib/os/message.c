@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "os/message.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/escape.h"
-
-#define MESSAGE_MAX 1024U
 
 static struct {
         const char *program;
@@ -16,14 +16,47 @@ static struct {
         bool in_progress;
 } message_state = { .program = "ima-replay" };
 
+/*
+ * Device and inode of the stream, as $JOURNAL_STREAM has them (systemd.exec(5)). That it is set is
+ * not enough: who started us may have sent stderr elsewhere.
+ */
+static bool stderr_is_journal(void) {
+        const char *stream = getenv("JOURNAL_STREAM");
+        char own[64];
+        struct stat st;
+
+        if (!stream || fstat(STDERR_FILENO, &st) < 0)
+                return false;
+        (void)snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+        return strcmp(own, stream) == 0;
+}
+
 /**
  * message_init() - choose the form of messages, once, in main()
  * @program: name of the program, borrowed
  */
 void message_init(const char *program) {
         message_state.program = program;
-        message_state.has_journal = getenv("JOURNAL_STREAM") != NULL;
+        message_state.has_journal = stderr_is_journal();
         message_state.has_terminal = isatty(STDERR_FILENO) == 1;
+}
+
+/**
+ * message_program() - who speaks
+ *
+ * Return: what message_init() was told, borrowed.
+ */
+const char *message_program(void) {
+        return message_state.program;
+}
+
+/**
+ * message_has_journal() - whether stderr was a stream of the journal at message_init()
+ *
+ * Return: whether it was.
+ */
+bool message_has_journal(void) {
+        return message_state.has_journal;
 }
 
 /**

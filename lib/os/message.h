@@ -2,8 +2,8 @@
 /*
  * message.h -- what a program says to people: one line a fact, on stderr.
  *
- * Under systemd (JOURNAL_STREAM is set) each line begins with its priority as "<N>"; on a terminal
- * with the name of the program. Each line is escaped (rule I14).
+ * Where stderr is the journal's stream each line begins with its priority as "<N>", else with the
+ * name of the program. Each line is escaped (rule I14).
  */
 #pragma once
 
@@ -11,7 +11,11 @@
 
 #include "base/util.h"
 
+#define MESSAGE_MAX 1024U /* a longer text is cut */
+
 void message_init(const char *program);
+const char *message_program(void);
+bool message_has_journal(void);
 void message(int priority, const char *format, ...) _printf_(2, 3);
 void message_trace_errors(void);
 
