@@ -5,7 +5,6 @@
 #include <libtpms/tpm_library.h>
 #include <libtpms/tpm_nvfilename.h>
 #include <string.h>
-#include <time.h>
 #include <tss2/tss2_tpm2_types.h>
 
 #include "base/encode.h"
@@ -17,7 +16,6 @@
 struct SoftTpm {
         TpmsFile *file; /* NULL: no file */
         int record_fd;
-        uint32_t delay_us;
         bool chosen; /* libtpms and the slots are ours */
         bool on;     /* TPMLIB_MainInit() was called */
         unsigned char *response;
@@ -338,7 +336,6 @@ int softtpm_new(const SoftTpmConf *conf, SoftTpm **ret_tpm) {
         if (!tpm)
                 return error_origin(-ENOMEM);
         tpm->record_fd = -1;
-        tpm->delay_us = conf->delay_us;
         r = softtpm_open_files(tpm, conf);
         if (r != 0)
                 return r;
@@ -355,27 +352,6 @@ int softtpm_new(const SoftTpmConf *conf, SoftTpm **ret_tpm) {
         return 0;
 }
 
-static bool is_extend(Bytes command) {
-        Bytes head;
-        uint32_t code;
-
-        return bytes_take(&command, sizeof(uint16_t) + sizeof(uint32_t), &head) &&
-               bytes_take_u32(&command, ORDER_BIG, &code) && code == TPM2_CC_PCR_Extend;
-}
-
-static void sleep_us(uint32_t us) {
-        struct timespec t;
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &t);
-        t.tv_sec += us / 1000000;
-        t.tv_nsec += (long)(us % 1000000) * 1000;
-        if (t.tv_nsec >= 1000000000) {
-                t.tv_nsec -= 1000000000;
-                ++t.tv_sec;
-        }
-        while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR) {}
-}
-
 /**
  * softtpm_run() - run a command, put it on record, save the new state
  * @tpm:          the TPM
@@ -389,8 +365,6 @@ static void sleep_us(uint32_t us) {
 int softtpm_run(SoftTpm *tpm, Bytes command, Bytes *ret_response) {
         int r;
 
-        if (tpm->delay_us > 0 && is_extend(command))
-                sleep_us(tpm->delay_us);
         r = softtpm_process(tpm, command);
         if (r == 0 && tpm->record_fd >= 0)
                 r = tpms_record_append(tpm->record_fd, command, softtpm_response(tpm));

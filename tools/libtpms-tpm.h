@@ -17,9 +17,8 @@ enum {
 };
 
 typedef struct SoftTpmConf {
-        char *path;        /* NULL: in memory only */
-        char *record;      /* NULL: no record */
-        uint32_t delay_us; /* the least time of a TPM2_PCR_Extend */
+        char *path;   /* NULL: in memory only */
+        char *record; /* NULL: no record */
 } SoftTpmConf;
 
 typedef struct SoftTpm SoftTpm;

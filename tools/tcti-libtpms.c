@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "tcti-libtpms.h"
 
+#include <poll.h>
 #include <string.h>
+#include <sys/timerfd.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -16,19 +18,26 @@ enum {
         CONF_E_INVALID, /* it does not follow tcti-libtpms.h */
 };
 
+typedef struct TctiConf {
+        SoftTpmConf tpm;
+        uint32_t delay_us;
+} TctiConf;
+
 typedef struct Tcti {
         TSS2_TCTI_CONTEXT_COMMON_V2 common;
         SoftTpm *tpm;
         Bytes response; /* borrowed from the TPM; .data is NULL when there is none */
+        uint32_t delay_us;
+        int due_fd; /* a timer: readable while there is a response that may be received */
 } Tcti;
 
 /*
  * Configuration
  */
 
-static void conf_deinit(SoftTpmConf *conf) {
-        free(TAKE(conf->path));
-        free(TAKE(conf->record));
+static void conf_deinit(TctiConf *conf) {
+        free(TAKE(conf->tpm.path));
+        free(TAKE(conf->tpm.record));
 }
 
 static int conf_text(Bytes value, char **text) {
@@ -63,25 +72,55 @@ static void take_part(Bytes *in, Bytes *ret) {
 }
 
 /* What was taken so far is the caller's, also after a failure. */
-static int conf_parse(const char *text, SoftTpmConf *conf) {
+static int conf_parse(const char *text, TctiConf *conf) {
         Bytes in = bytes_of_text(text ? text : ""), part, key;
         int r = 0;
 
         take_part(&in, &part);
         if (part.n > 0)
-                r = conf_text(part, &conf->path);
+                r = conf_text(part, &conf->tpm.path);
         while (r == 0 && in.n > 0) {
                 take_part(&in, &part);
                 if (!bytes_take_until(&part, '=', &key))
                         r = CONF_E_INVALID;
                 else if (bytes_equal_text(key, "record"))
-                        r = conf_text(part, &conf->record);
+                        r = conf_text(part, &conf->tpm.record);
                 else if (bytes_equal_text(key, "delay"))
                         r = conf_delay(part, &conf->delay_us);
                 else
                         r = CONF_E_INVALID;
         }
         return r;
+}
+
+/*
+ * When a response is due
+ */
+
+/* The timer becomes readable @us from now, never at once; what it was before is forgotten. */
+static int due_in(int fd, uint32_t us) {
+        struct itimerspec t = { .it_value.tv_sec = us / 1000000,
+                                .it_value.tv_nsec = (long)(us % 1000000) * 1000 + 1 };
+
+        return timerfd_settime(fd, 0, &t, NULL) < 0 ? error_origin(-errno) : 0;
+}
+
+static int due_never(int fd) {
+        return timerfd_settime(fd, 0, &(struct itimerspec){}, NULL) < 0 ? error_origin(-errno) : 0;
+}
+
+/* As poll(): what is left of @timeout_ms after a signal is not worth a clock in a tool. */
+static int due_wait(int fd, int timeout_ms, bool *ret_due) {
+        struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+        int n;
+
+        do
+                n = poll(&pollfd, 1, timeout_ms);
+        while (n < 0 && errno == EINTR);
+        if (n < 0)
+                return error_origin(-errno);
+        *ret_due = n > 0;
+        return 0;
 }
 
 /*
@@ -107,8 +146,25 @@ static Tcti *tcti_of(TSS2_TCTI_CONTEXT *context) {
         return context && TSS2_TCTI_MAGIC(context) == TCTI_MAGIC ? (Tcti *)context : NULL;
 }
 
+/* The delay counts from here on, as that of a chip does, not from the end of the command. */
+static int tcti_run(const Tcti *tcti, Bytes command, Bytes *ret_response) {
+        bool is_due;
+        int r;
+
+        r = due_in(tcti->due_fd, tcti->delay_us);
+        if (r < 0)
+                return error_trace(r);
+        r = softtpm_run(tcti->tpm, command, ret_response);
+        if (r < 0)
+                return error_trace(r);
+        /* Without a delay the timer has fired, or does now: nobody shall hear TRY_AGAIN. */
+        return tcti->delay_us > 0 ? 0 : error_trace(due_wait(tcti->due_fd, -1, &is_due));
+}
+
 static TSS2_RC tcti_transmit(TSS2_TCTI_CONTEXT *context, size_t n, const uint8_t *command) {
         Tcti *tcti = tcti_of(context);
+        Bytes response;
+        int r;
 
         if (!tcti)
                 return TSS2_TCTI_RC_BAD_CONTEXT;
@@ -118,21 +174,35 @@ static TSS2_RC tcti_transmit(TSS2_TCTI_CONTEXT *context, size_t n, const uint8_t
                 return TSS2_TCTI_RC_BAD_SEQUENCE;
         if (n == 0 || n > SOFTTPM_COMMAND_MAX)
                 return TSS2_TCTI_RC_BAD_VALUE;
-        return rc_of(softtpm_run(tcti->tpm, bytes_of(command, n), &tcti->response));
+        r = tcti_run(tcti, bytes_of(command, n), &response);
+        if (r < 0) {
+                (void)due_never(tcti->due_fd);
+                return rc_of(r);
+        }
+        tcti->response = response;
+        return TSS2_RC_SUCCESS;
 }
 
 static TSS2_RC tcti_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *response,
                             int32_t timeout) {
         Tcti *tcti = tcti_of(context);
+        bool is_due;
         size_t max;
+        int r;
 
-        (void)timeout;
         if (!tcti)
                 return TSS2_TCTI_RC_BAD_CONTEXT;
         if (!size)
                 return TSS2_TCTI_RC_BAD_REFERENCE;
         if (!tcti->response.data)
                 return TSS2_TCTI_RC_BAD_SEQUENCE;
+        if (timeout < TSS2_TCTI_TIMEOUT_BLOCK)
+                return TSS2_TCTI_RC_BAD_VALUE;
+        r = due_wait(tcti->due_fd, timeout, &is_due);
+        if (r < 0)
+                return rc_of(r);
+        if (!is_due)
+                return TSS2_TCTI_RC_TRY_AGAIN;
         max = *size;
         *size = tcti->response.n;
         if (!response)
@@ -141,7 +211,7 @@ static TSS2_RC tcti_receive(TSS2_TCTI_CONTEXT *context, size_t *size, uint8_t *r
                 return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
         bytes_copy(tcti->response, response, max);
         tcti->response = (Bytes){};
-        return TSS2_RC_SUCCESS;
+        return rc_of(due_never(tcti->due_fd));
 }
 
 static void tcti_finalize(TSS2_TCTI_CONTEXT *context) {
@@ -150,6 +220,7 @@ static void tcti_finalize(TSS2_TCTI_CONTEXT *context) {
         if (!tcti)
                 return;
         (void)softtpm_free(tcti->tpm);
+        closep(&tcti->due_fd);
         *tcti = (Tcti){};
 }
 
@@ -160,10 +231,21 @@ static TSS2_RC tcti_cancel(TSS2_TCTI_CONTEXT *context) {
 
 static TSS2_RC tcti_get_poll_handles(TSS2_TCTI_CONTEXT *context, TSS2_TCTI_POLL_HANDLE *handles,
                                      size_t *n_handles) {
-        (void)context;
-        (void)handles;
-        (void)n_handles;
-        return TSS2_TCTI_RC_NOT_IMPLEMENTED;
+        const Tcti *tcti = tcti_of(context);
+        size_t max;
+
+        if (!tcti)
+                return TSS2_TCTI_RC_BAD_CONTEXT;
+        if (!n_handles)
+                return TSS2_TCTI_RC_BAD_REFERENCE;
+        max = *n_handles;
+        *n_handles = 1;
+        if (!handles)
+                return TSS2_RC_SUCCESS;
+        if (max < 1)
+                return TSS2_TCTI_RC_INSUFFICIENT_BUFFER;
+        handles[0] = (TSS2_TCTI_POLL_HANDLE){ .fd = tcti->due_fd, .events = POLLIN };
+        return TSS2_RC_SUCCESS;
 }
 
 static TSS2_RC tcti_set_locality(TSS2_TCTI_CONTEXT *context, uint8_t locality) {
@@ -190,7 +272,8 @@ static TSS2_RC tcti_make_sticky(TSS2_TCTI_CONTEXT *context, TPM2_HANDLE *handle,
  * TSS2_TCTI_RC_GENERAL_FAILURE (damaged state), TSS2_TCTI_RC_MEMORY, TSS2_TCTI_RC_IO_ERROR.
  */
 _public_ TSS2_RC Tss2_Tcti_Libtpms_Init(TSS2_TCTI_CONTEXT *tcti, size_t *size, const char *conf) {
-        _cleanup_(conf_deinit) SoftTpmConf how = {};
+        _cleanup_(conf_deinit) TctiConf how = {};
+        _cleanup_close_ int due_fd = -1;
         SoftTpm *tpm = NULL;
         int r;
 
@@ -205,7 +288,10 @@ _public_ TSS2_RC Tss2_Tcti_Libtpms_Init(TSS2_TCTI_CONTEXT *tcti, size_t *size, c
         r = conf_parse(conf, &how);
         if (r != 0)
                 return r == CONF_E_INVALID ? TSS2_TCTI_RC_BAD_VALUE : rc_of(r);
-        r = softtpm_new(&how, &tpm);
+        due_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+        if (due_fd < 0)
+                return TSS2_TCTI_RC_IO_ERROR;
+        r = softtpm_new(&how.tpm, &tpm);
         if (r != 0)
                 return rc_of(r);
         *(Tcti *)tcti = (Tcti){
@@ -223,6 +309,8 @@ _public_ TSS2_RC Tss2_Tcti_Libtpms_Init(TSS2_TCTI_CONTEXT *tcti, size_t *size, c
                         .makeSticky = tcti_make_sticky,
                 },
                 .tpm = tpm,
+                .delay_us = how.delay_us,
+                .due_fd = take_fd(&due_fd),
         };
         return TSS2_RC_SUCCESS;
 }

@@ -17,7 +17,8 @@
  *            context (not for the module's own). The line comes before the new state: a killed
  *            process may leave a line too many or an unfinished one, never one too few. An
  *            unfinished last line is cut off at the next open.
- *   delay=   The least time that a TPM2_PCR_Extend takes, at most a minute.
+ *   delay=   Each response is due only this long after its command, at most a minute. The command
+ *            is executed when it is sent: whoever is killed while waiting leaves it executed.
  *
  * Paths cannot contain commas. Next to FILE come FILE.tmp and FILE.lock; the lock and the record
  * belong to one process (and to what it forks) at a time.
@@ -32,8 +33,11 @@
  *   TSS2_TCTI_RC_MEMORY           out of memory
  *
  * A transmit that cannot save (or record) fails with TSS2_TCTI_RC_IO_ERROR and has no response;
- * whether its command has happened is settled by the next one that can save. No other call waits:
- * the response is there when transmit returns.
+ * whether its command has happened is settled by the next one that can save.
+ *
+ * The poll handle is readable while a response is due and not received: at once, or after the
+ * delay. Before that receive returns TSS2_TCTI_RC_TRY_AGAIN, after at most the timeout that it was
+ * given. Nothing else waits.
  */
 #pragma once
 

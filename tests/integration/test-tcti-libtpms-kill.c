@@ -30,6 +30,43 @@ static void test_kill_after_extend(void **state) {
         }
 }
 
+/* What was sent is executed, though its answer is a minute away. */
+static void test_kill_while_pending(void **state) {
+        char conf[128];
+        uint8_t ack;
+
+        (void)state;
+        (void)snprintf(conf, sizeof(conf), "%s,delay=60000000", tpm_path);
+        for (size_t i = 1; i <= 3; ++i) {
+                TSS2_TCTI_CONTEXT *tcti;
+                int fds[2];
+                pid_t pid;
+
+                assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+                pid = fork_child();
+                if (pid == 0) {
+                        uint8_t buffer[256];
+                        Builder b = extend_command(buffer, sizeof(buffer));
+                        Bytes in = finish(&b);
+                        size_t n = sizeof(buffer);
+
+                        tcti = turn_on(conf);
+                        assert_int_equal(Tss2_Tcti_Transmit(tcti, in.n, in.data), TSS2_RC_SUCCESS);
+                        assert_int_equal(write(fds[1], "", 1), 1);
+                        (void)Tss2_Tcti_Receive(tcti, &n, buffer, TSS2_TCTI_TIMEOUT_BLOCK);
+                        _exit(0);
+                }
+                assert_int_equal(close(fds[1]), 0);
+                assert_int_equal(read(fds[0], &ack, 1), 1);
+                assert_int_equal(close(fds[0]), 0);
+                assert_int_equal(kill(pid, SIGKILL), 0);
+                wait_killed(pid);
+                tcti = turn_on(tpm_path);
+                assert_extended(tcti, i);
+                turn_off(tcti);
+        }
+}
+
 static void test_kill_storm(void **state) {
         size_t n = 0, n_extra = 0;
         unsigned seed = 1;
@@ -216,8 +253,8 @@ static void test_record(void **state) {
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tpm_setup, tpm_teardown)
         static const struct CMUnitTest tests[] = {
-                TEST(test_kill_after_extend), TEST(test_kill_storm), TEST(test_one_at_a_time),
-                TEST(test_left_behind),       TEST(test_record),
+                TEST(test_kill_after_extend), TEST(test_kill_while_pending), TEST(test_kill_storm),
+                TEST(test_one_at_a_time),     TEST(test_left_behind),        TEST(test_record),
         };
 
         return cmocka_run_group_tests_name("tcti-libtpms-kill", tests, NULL, NULL);
