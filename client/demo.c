@@ -5,17 +5,17 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/exit.h"
-#include "core/mlist.h"
 #include "os/message.h"
 
 #define IMA_DIR   "root/sys/kernel/security/integrity/ima"
+#define IMA_LIST  IMA_DIR "/binary_runtime_measurements_sha1"
+#define IMA_COUNT IMA_DIR "/runtime_measurements_count"
+#define COUNT_MAX 32U
 #define LIST_MAX  ((size_t)256 << 20) /* a demonstration, not a benchmark */
 #define LIST_STEP ((size_t)1 << 20)
 
@@ -86,6 +86,8 @@ static int demo_build_root(const DemoWorld *w) {
 
         r = demo_make_dirs(w, IMA_DIR);
         if (r == 0)
+                r = demo_make_dirs(w, "root/run");
+        if (r == 0)
                 r = demo_link(w, "integrity/ima", "root/sys/kernel/security/ima");
         if (r == 0)
                 r = demo_link(w, "binary_runtime_measurements_sha1",
@@ -93,25 +95,73 @@ static int demo_build_root(const DemoWorld *w) {
         return error_trace(r);
 }
 
+static int demo_put_count(const DemoWorld *w, char text[static COUNT_MAX]) {
+        return snprintf(text, COUNT_MAX, "%" PRIu64 "\n", w->n_shown_records);
+}
+
 /**
- * demo_show_list() - let the kernel of the world have measured this much
- * @w:         the world
- * @n_bytes:   bytes of the list
- * @n_records: records in them
+ * demo_show_backlog() - let the kernel of the world have measured the backlog
+ * @w: the world
  *
  * Return: 0 or a negative errno.
  */
-int demo_show_list(const DemoWorld *w, size_t n_bytes, uint64_t n_records) {
-        char path[PATH_MAX], count[32];
+int demo_show_backlog(DemoWorld *w) {
+        char path[PATH_MAX], count[COUNT_MAX];
         int r;
 
-        r = demo_path(w, IMA_DIR "/binary_runtime_measurements_sha1", path);
+        w->n_shown = w->n_backlog;
+        w->n_shown_records = w->n_backlog_records;
+        r = demo_path(w, IMA_LIST, path);
         if (r == 0)
-                r = demo_write(path, w->list, n_bytes);
+                r = demo_write(path, w->list, w->n_shown);
         if (r == 0)
-                r = demo_path(w, IMA_DIR "/runtime_measurements_count", path);
-        (void)snprintf(count, sizeof(count), "%" PRIu64 "\n", n_records);
-        return r < 0 ? error_trace(r) : error_trace(demo_write(path, count, strlen(count)));
+                r = demo_path(w, IMA_COUNT, path);
+        if (r < 0)
+                return error_trace(r);
+        return error_trace(demo_write(path, count, (size_t)demo_put_count(w, count)));
+}
+
+/* In one call, as the kernel lets nobody see half of it; and in place, as others have it open. */
+static int demo_put(const DemoWorld *w, const char *name, int flags, const void *data, size_t n) {
+        _cleanup_close_ int fd = -1;
+        char path[PATH_MAX];
+        ssize_t k;
+        int r;
+
+        r = demo_path(w, name, path);
+        if (r < 0)
+                return error_trace(r);
+        fd = open(path, O_WRONLY | O_CLOEXEC | flags);
+        if (fd < 0)
+                return error_origin(-errno);
+        k = write(fd, data, n);
+        if (k < 0)
+                return error_origin(-errno);
+        return (size_t)k == n ? 0 : error_origin(-EIO);
+}
+
+/**
+ * demo_measure() - let the kernel of the world measure one record more
+ * @w: the world; the list has a record that is not shown yet
+ *
+ * Return: 0 or a negative errno.
+ */
+int demo_measure(DemoWorld *w) {
+        Bytes rest = bytes_of(w->list + w->n_shown, w->n_list - w->n_shown);
+        char count[COUNT_MAX];
+        MlistRecord record;
+        MlistError error;
+        int r;
+
+        r = mlist_parse(&rest, &w->form, w->sha1, &record, &error);
+        if (r != 0)
+                return error_fold(r); /* it was parsed before */
+        r = demo_put(w, IMA_LIST, O_APPEND, record.whole.data, record.whole.n);
+        if (r < 0)
+                return error_trace(r);
+        w->n_shown += record.whole.n;
+        ++w->n_shown_records;
+        return error_trace(demo_put(w, IMA_COUNT, 0, count, (size_t)demo_put_count(w, count)));
 }
 
 /* To its end and not by its size: files of securityfs claim to be empty. */
@@ -144,47 +194,74 @@ static int demo_read_list(DemoWorld *w, const char *path) {
         }
 }
 
-/* Walk over the first @n_records of the list. Return: an exit status after a message. */
-static int demo_walk_list(const DemoWorld *w, const char *path, uint64_t n_records,
-                          size_t *ret_n_bytes, uint64_t *ret_n_records) {
-        _cleanup_(hasher_freep) Hasher *sha1 = NULL;
+/* Walk over the first @n_records of the list. Return: 0, or an outcome of mlist_parse(). */
+static int demo_walk_list(const DemoWorld *w, uint64_t n_records, size_t *ret_n_bytes,
+                          uint64_t *ret_n_records) {
         Bytes in = bytes_of(w->list, w->n_list);
-        uint64_t n = 0;
         MlistRecord record;
         MlistError error;
-        MlistForm form;
+        uint64_t n = 0;
+
+        while (in.n > 0 && n < n_records) {
+                int r = mlist_parse(&in, &w->form, w->sha1, &record, &error);
+
+                if (r != 0)
+                        return error_trace(r);
+                ++n;
+        }
+        *ret_n_bytes = w->n_list - in.n;
+        *ret_n_records = n;
+        return 0;
+}
+
+/*
+ * The last byte of the last record in the PCR of record 0 that is no violation: of a violation
+ * nothing is hashed but ones.
+ */
+static int demo_find_fragile(DemoWorld *w) {
+        Bytes in = bytes_of(w->list, w->n_list);
+        uint32_t main_pcr = 0;
+        MlistRecord record;
+        MlistError error;
+
+        while (in.n > 0) {
+                bool is_first = in.n == w->n_list;
+                int r = mlist_parse(&in, &w->form, w->sha1, &record, &error);
+
+                if (r != 0)
+                        return error_fold(r); /* it was parsed before */
+                if (is_first)
+                        main_pcr = record.pcr;
+                if (is_first || (record.pcr == main_pcr && !record.is_violation))
+                        w->at_fragile = w->n_list - in.n - 1;
+        }
+        return 0;
+}
+
+/* Two thirds of the records, and never none, are the backlog; the rest is measured while the TPM is
+ * there. */
+static int demo_divide_list(DemoWorld *w, const char *path) {
+        MlistError error;
+        size_t n_bytes;
         int r;
 
-        r = hasher_new(DIGEST_SHA1, &sha1);
+        r = hasher_new(DIGEST_SHA1, &w->sha1);
         if (r != 0)
                 return error_fold(r);
-        r = mlist_detect(in, DIGEST_SHA1, &form, &error);
-        while (r == 0 && in.n > 0 && n < n_records) {
-                r = mlist_parse(&in, &form, sha1, &record, &error);
-                n += r == 0;
-        }
+        r = mlist_detect(bytes_of(w->list, w->n_list), DIGEST_SHA1, &w->form, &error);
+        if (r == 0)
+                r = demo_walk_list(w, UINT64_MAX, &n_bytes, &w->n_records);
+        if (r == 0)
+                r = demo_walk_list(w, w->n_records - w->n_records / 3, &w->n_backlog,
+                                   &w->n_backlog_records);
         if (r < 0)
                 return error_trace(r);
-        if (r > 0 || n == 0) {
+        if (r > 0 || w->n_records == 0) {
                 message_error("%s: not a whole list: → try ima-replayctl replay --list=%s", path,
                               path);
                 return EXIT_ERROR;
         }
-        *ret_n_bytes = w->n_list - in.n;
-        *ret_n_records = n;
-        return EXIT_GOOD;
-}
-
-/* Two thirds of the records are the backlog; the rest is measured while the TPM is there. */
-static int demo_divide_list(DemoWorld *w, const char *path) {
-        size_t n_bytes;
-        int r;
-
-        r = demo_walk_list(w, path, UINT64_MAX, &n_bytes, &w->n_records);
-        if (r != EXIT_GOOD)
-                return r;
-        return demo_walk_list(w, path, w->n_records - w->n_records / 3, &w->n_backlog,
-                              &w->n_backlog_records);
+        return error_trace(demo_find_fragile(w));
 }
 
 static int demo_find_self(DemoWorld *w) {
@@ -265,6 +342,7 @@ void demo_remove(DemoWorld *w) {
                 (void)nftw(w->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
         free(w->list);
         w->list = NULL;
+        w->sha1 = hasher_free(w->sha1);
 }
 
 /**
@@ -302,36 +380,4 @@ int demo_find_program(const DemoWorld *w, const char *name, char path[static PAT
         message_error("%s is neither in PATH nor where ima-replayctl is; → install it, or build it",
                       name);
         return error_origin(-ENOENT);
-}
-
-/**
- * demo_run() - run a program to its end
- * @argv:        path and arguments, NULL at the end
- * @stdout_path: where its output goes
- * @ret_status:  its exit status, set on success only
- *
- * Return: 0 or a negative errno.
- */
-int demo_run(const char *const argv[], const char *stdout_path, int *ret_status) {
-        posix_spawn_file_actions_t actions;
-        int r, status;
-        pid_t pid;
-
-        r = posix_spawn_file_actions_init(&actions);
-        if (r == 0)
-                r = posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, stdout_path,
-                                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
-        if (r == 0)
-                r = posix_spawn(&pid, argv[0], &actions, NULL, (char *const *)(uintptr_t)argv,
-                                environ);
-        (void)posix_spawn_file_actions_destroy(&actions);
-        if (r != 0)
-                return error_origin(-r);
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return error_origin(-errno);
-        if (!WIFEXITED(status))
-                return error_origin(-ECHILD);
-        *ret_status = WEXITSTATUS(status);
-        return 0;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ima-replayctl demo: the whole story on a software TPM, with the real programs.
+ * ima-replayctl demo: the whole story on a software TPM, with the real programs. A machine boots,
+ * the service waits for the TPM, catches up, follows and is stopped; then what the TPM holds is
+ * compared with the list, by --oneshot, by verify, and once more here.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -14,14 +16,24 @@
 #include "client/output.h"
 #include "os/message.h"
 
+/* How long a program may show no progress: so long, and one second more for so many records. */
+#define PATIENCE_USEC    (10 * PLAN_SEC)
+#define PATIENCE_RECORDS 50000U
+/* The records of step 3 come spread over this time, each this long after the other at most. */
+#define FOLLOW_MSEC 500U
+#define RECORD_MSEC 20U
+
 typedef struct Demo {
         const CtlOptions *o;
         DemoWorld world;
+        DemoService service;
+        uint64_t patience_usec;
         char daemon[PATH_MAX];
         char self[PATH_MAX];
         char list[PATH_MAX];
         char pcrs[PATH_MAX];
         char log[PATH_MAX];
+        char root[PATH_MAX];
         char root_arg[PATH_MAX + 16];
         char tcti_arg[PATH_MAX + 32];
 } Demo;
@@ -49,15 +61,6 @@ static int demo_expect(const Demo *d, const char *what, int status, int expected
         return status != EXIT_GOOD ? status : EXIT_MISMATCH;
 }
 
-static int demo_replayd(Demo *d, int expected) {
-        const char *const argv[] = { d->daemon,   "--oneshot", "--print-pcrs",
-                                     d->root_arg, d->tcti_arg, NULL };
-        int r, status;
-
-        r = demo_run(argv, d->pcrs, &status);
-        return r < 0 ? error_trace(r) : demo_expect(d, "ima-replayd --oneshot", status, expected);
-}
-
 static int demo_verify(Demo *d, const char *list, int expected) {
         char list_arg[PATH_MAX + 16], pcrs_arg[PATH_MAX + 16];
         const char *const argv[] = { d->self, "verify", list_arg, pcrs_arg, NULL };
@@ -65,8 +68,49 @@ static int demo_verify(Demo *d, const char *list, int expected) {
 
         (void)snprintf(list_arg, sizeof(list_arg), "--list=%s", list);
         (void)snprintf(pcrs_arg, sizeof(pcrs_arg), "--pcrs=%s", d->pcrs);
-        r = demo_run(argv, d->log, &status);
-        return r < 0 ? error_trace(r) : demo_expect(d, "ima-replayctl verify", status, expected);
+        r = demo_run(argv, d->log, d->patience_usec, &status);
+        return r != EXIT_GOOD ? r : demo_expect(d, "ima-replayctl verify", status, expected);
+}
+
+static int demo_oneshot(Demo *d) {
+        const char *const argv[] = { d->daemon,   "--oneshot", "--print-pcrs",
+                                     d->root_arg, d->tcti_arg, NULL };
+        int r, status;
+
+        r = demo_run(argv, d->pcrs, d->patience_usec, &status);
+        return r != EXIT_GOOD ? r : demo_expect(d, "ima-replayd --oneshot", status, EXIT_GOOD);
+}
+
+static int demo_stop(Demo *d) {
+        int r, status;
+
+        r = demo_service_stop(&d->service, &status);
+        return r != EXIT_GOOD ? r : demo_expect(d, "ima-replayd", status, EXIT_GOOD);
+}
+
+/* Until so many records are in the TPM; 0: until the service waits for it. */
+static int demo_await(Demo *d, uint64_t n_records) {
+        const DemoService *s = &d->service;
+        int r = demo_service_await(&d->service, n_records, d->patience_usec);
+
+        if (r > EXIT_GOOD && !s->program.has_ended) {
+                int k;
+
+                demo_say(d, "  %s it does not get there\n", output_mark(MARK_BAD));
+                k = demo_stop(d);
+                return k != EXIT_GOOD ? k : r;
+        }
+        if (r != EXIT_GOOD)
+                return r;
+        if (n_records == 0)
+                demo_say(d, "  %s it waits\n", output_mark(MARK_GOOD));
+        else if (s->n_left_alone > 0)
+                demo_say(d, "  %s %" PRIu64 " records are in the TPM, %" PRIu64 " are left alone\n",
+                         output_mark(MARK_NOTE), s->n_done - s->n_left_alone, s->n_left_alone);
+        else
+                demo_say(d, "  %s %" PRIu64 " records are in the TPM\n", output_mark(MARK_GOOD),
+                         s->n_done);
+        return EXIT_GOOD;
 }
 
 static int demo_prepare(Demo *d) {
@@ -85,9 +129,12 @@ static int demo_prepare(Demo *d) {
                 r = demo_path(&d->world, "pcrs", d->pcrs);
         if (r == 0)
                 r = demo_path(&d->world, "log", d->log);
+        if (r == 0)
+                r = demo_path(&d->world, "root", d->root);
         if (r < 0)
                 return error_trace(r);
-        (void)snprintf(d->root_arg, sizeof(d->root_arg), "--root=%s/root", d->world.dir);
+        d->patience_usec = PATIENCE_USEC + d->world.n_records / PATIENCE_RECORDS * PLAN_SEC;
+        (void)snprintf(d->root_arg, sizeof(d->root_arg), "--root=%s", d->root);
         if (o->tcti)
                 (void)snprintf(d->tcti_arg, sizeof(d->tcti_arg), "--tcti=%s", o->tcti);
         else
@@ -97,47 +144,67 @@ static int demo_prepare(Demo *d) {
 }
 
 /* A list and no TPM: nothing may fail, nothing may be claimed. */
-static int demo_without_tpm(Demo *d) {
+static int demo_boot(Demo *d) {
+        const char *const argv[] = { d->daemon, d->root_arg, d->tcti_arg, NULL };
+        int r;
+
+        demo_say(d,
+                 "1. IMA started without a TPM and keeps %" PRIu64
+                 " records; ima-replayd is started; no TPM yet\n",
+                 d->world.n_backlog_records);
+        r = demo_show_backlog(&d->world);
+        if (r == 0)
+                r = demo_service_start(&d->service, argv, d->root);
+        if (r < 0)
+                return error_trace(r);
+        if (!d->o->tcti)
+                return demo_await(d, 0);
+        demo_say(d, "  %s not shown: the TPM of --tcti= is there already\n",
+                 output_mark(MARK_NOTE));
+        return EXIT_GOOD;
+}
+
+static int demo_catch_up(Demo *d) {
         char dir[PATH_MAX];
         int r;
 
-        demo_say(d, "1. IMA started without a TPM and keeps %" PRIu64 " records; no TPM yet\n",
-                 d->world.n_backlog_records);
-        r = demo_show_list(&d->world, d->world.n_backlog, d->world.n_backlog_records);
+        demo_say(d, "2. The TPM comes; the backlog is caught up\n");
+        r = demo_path(&d->world, "tpm", dir);
         if (r < 0)
                 return error_trace(r);
-        if (d->o->tcti) {
-                demo_say(d, "  %s not shown: the TPM of --tcti= is there already\n",
-                         output_mark(MARK_NOTE));
-                return EXIT_GOOD;
-        }
-        r = demo_replayd(d, EXIT_NOT_YET);
-        if (r == EXIT_GOOD)
-                r = demo_path(&d->world, "tpm", dir);
-        if (r == 0 && mkdir(dir, 0700) < 0)
+        if (!d->o->tcti && mkdir(dir, 0700) < 0)
                 return error_origin(-errno);
-        return r;
+        return demo_await(d, d->world.n_backlog_records);
 }
 
-static int demo_with_tpm(Demo *d) {
+static int demo_follow(Demo *d) {
         uint64_t more = d->world.n_records - d->world.n_backlog_records;
-        char backlog[PATH_MAX];
         int r;
 
-        demo_say(d, "2. The TPM comes; the backlog is caught up\n");
-        r = demo_path(&d->world, "backlog", backlog);
-        if (r == 0)
-                r = demo_write(backlog, d->world.list, d->world.n_backlog);
-        if (r == 0)
-                r = demo_replayd(d, EXIT_GOOD);
+        if (more == 0) {
+                demo_say(d, "3. The list is too short for more to come\n");
+                return EXIT_GOOD;
+        }
+        demo_say(d, "3. %" PRIu64 " more records are measured, one by one; they follow\n", more);
+        while (d->world.n_shown_records < d->world.n_records && !d->service.program.has_ended) {
+                r = demo_measure(&d->world);
+                if (r == 0)
+                        r = demo_service_turn(&d->service,
+                                              (int)MIN_OF(FOLLOW_MSEC / more, RECORD_MSEC));
+                if (r < 0)
+                        return error_trace(r);
+        }
+        return demo_await(d, d->world.n_records);
+}
+
+/* Another process reads the TPM, and finds nothing left to extend. */
+static int demo_read_back(Demo *d) {
+        int r;
+
+        demo_say(d, "4. The service is stopped; the TPM is read and compared with the list\n");
+        r = demo_stop(d);
         if (r == EXIT_GOOD)
-                r = demo_verify(d, backlog, EXIT_GOOD);
-        if (r != EXIT_GOOD)
-                return r;
-        demo_say(d, "3. %" PRIu64 " more records are measured; they follow\n", more);
-        r = demo_show_list(&d->world, d->world.n_list, d->world.n_records);
-        if (r == 0)
-                r = demo_replayd(d, EXIT_GOOD);
+                r = demo_oneshot(d);
         if (r == EXIT_GOOD)
                 r = demo_verify(d, d->list, EXIT_GOOD);
         return r;
@@ -146,10 +213,10 @@ static int demo_with_tpm(Demo *d) {
 /* One bit of one record: a verifier that does not see it would be worth nothing. */
 static int demo_break(Demo *d) {
         char path[PATH_MAX];
-        size_t at = d->world.n_list - 1;
+        size_t at = d->world.at_fragile;
         int r;
 
-        demo_say(d, "4. One bit of the list is altered; verify must see it\n");
+        demo_say(d, "5. One bit of the list is altered; verify must see it\n");
         r = demo_path(&d->world, "altered", path);
         if (r < 0)
                 return error_trace(r);
@@ -229,9 +296,13 @@ static int demo_show(Demo *d) {
 
         r = demo_prepare(d);
         if (r == EXIT_GOOD)
-                r = demo_without_tpm(d);
+                r = demo_boot(d);
         if (r == EXIT_GOOD)
-                r = demo_with_tpm(d);
+                r = demo_catch_up(d);
+        if (r == EXIT_GOOD)
+                r = demo_follow(d);
+        if (r == EXIT_GOOD)
+                r = demo_read_back(d);
         if (r == EXIT_GOOD)
                 r = demo_break(d);
         if (r == EXIT_GOOD)
@@ -258,7 +329,9 @@ int verb_demo(const CtlOptions *o) {
         if (!d)
                 return error_origin(-ENOMEM);
         d->o = o;
+        d->service = DEMO_NO_SERVICE;
         r = demo_show(d);
+        demo_service_kill(&d->service);
         demo_remove(&d->world);
         return r;
 }

@@ -17,6 +17,7 @@ static const MlistForm form = { .order = ORDER_LITTLE, .alg = DIGEST_SHA1 };
 /* libtpms has one TPM per process. */
 static struct {
         TSS2_TCTI_CONTEXT *tcti;
+        Machine *machine;
         bool has_manager;
 } chip;
 
@@ -58,7 +59,15 @@ static void chip_flush_sessions(void) {
 
 /* In place of the TCTI loader's. */
 TSS2_RC Tss2_TctiLdr_Initialize(const char *name, TSS2_TCTI_CONTEXT **ret_context) {
+        Machine *m = chip.machine;
+
         assert_string_equal(name, "libtpms:machine");
+        if (m->hook.is_dead)
+                return TSS2_TCTI_RC_IO_ERROR;
+        if (m->n_no_open > 0) {
+                m->n_no_open -= m->n_no_open < HOOK_FOR_EVER;
+                return m->open_rc;
+        }
         if (chip.has_manager)
                 chip_flush_sessions();
         *ret_context = chip.tcti;
@@ -76,14 +85,30 @@ static void chip_power_off(void) {
         chip.tcti = NULL;
 }
 
+/* What an extender has left there. */
+static void machine_clear_run(Machine *m) {
+        static const char *const names[] = { "anchor", "list", "index" };
+
+        for (size_t i = 0; m->dir[0] && i < ELEMENTSOF(names); ++i) {
+                char path[64];
+
+                (void)snprintf(path, sizeof(path), RUN_DIR "/%s", names[i]);
+                (void)root_unlink(&m->root, path);
+        }
+}
+
 /**
- * machine_power_on() - a new TPM, all of its PCRs zero; the hook forgets everything
+ * machine_power_on() - a new boot: a new TPM, all of its PCRs zero, an empty /run; the hook
+ *                      forgets everything
  * @m: the machine
  */
 void machine_power_on(Machine *m) {
         size_t size;
 
+        machine_stop(m);
         chip_power_off();
+        chip.machine = m;
+        machine_clear_run(m);
         assert_int_equal(Tss2_Tcti_Libtpms_Init(NULL, &size, NULL), 0);
         chip.tcti = malloc(size);
         chip.has_manager = m->has_manager;
@@ -115,12 +140,12 @@ uint32_t machine_raw(Machine *m, Bytes command, Bytes *ret_response) {
  * The list
  */
 
-static void write_file(const Machine *m, const char *name, Bytes content) {
+static void write_file(const Machine *m, const char *name, const char *mode, Bytes content) {
         char path[256];
         _cleanup_fclose_ FILE *f = NULL;
 
         (void)snprintf(path, sizeof(path), "%s/" IMA_DIR "/%s", m->dir, name);
-        f = fopen(path, "we");
+        f = fopen(path, mode);
         assert_non_null(f);
         assert_int_equal(fwrite(content.data, 1, content.n, f), content.n);
 }
@@ -136,7 +161,8 @@ static void make_dirs(const Machine *m) {
         }
 }
 
-static void put_list_record(Machine *m, Builder *list, MachineList kind, size_t i) {
+static void put_list_record(Machine *m, Builder *list, size_t i) {
+        MachineList kind = m->list;
         bool is_first = i == 0 && kind != MACHINE_NAMELESS, is_violation = i == 7;
         uint8_t raw[256], digest[32] = {};
         MachineRecord *r = &m->records[i];
@@ -160,21 +186,22 @@ static void put_list_record(Machine *m, Builder *list, MachineList kind, size_t 
         }
 }
 
-static void put_list(Machine *m, MachineList kind) {
+/* Records from @from on; @mode is of fopen(). */
+static void put_list(Machine *m, size_t from, const char *mode) {
         _cleanup_free_ uint8_t *buffer = malloc(LIST_MAX);
         Builder list = builder_on(buffer, LIST_MAX);
         char count[32];
 
         assert_non_null(buffer);
-        for (size_t i = 0; i < m->n_records; ++i)
-                put_list_record(m, &list, kind, i);
+        for (size_t i = from; i < m->n_records; ++i)
+                put_list_record(m, &list, i);
         assert_false(list.full);
-        write_file(m, "binary_runtime_measurements", builder_bytes(&list));
-        write_file(m, "binary_runtime_measurements_sha1", builder_bytes(&list));
-        if (kind == MACHINE_KERNEL || kind == MACHINE_INHERITED)
-                write_file(m, "binary_runtime_measurements_sha256", (Bytes){});
+        write_file(m, "binary_runtime_measurements", mode, builder_bytes(&list));
+        write_file(m, "binary_runtime_measurements_sha1", mode, builder_bytes(&list));
+        if (m->list == MACHINE_KERNEL || m->list == MACHINE_INHERITED)
+                write_file(m, "binary_runtime_measurements_sha256", mode, (Bytes){});
         (void)snprintf(count, sizeof(count), "%zu\n", m->n_records);
-        write_file(m, "runtime_measurements_count", bytes_of_text(count));
+        write_file(m, "runtime_measurements_count", "we", bytes_of_text(count));
 }
 
 /* By core/replay, from digests that are not its own; the unit tests judge it by other means. */
@@ -199,6 +226,7 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 }
 
 static void machine_remove(Machine *m) {
+        machine_stop(m);
         chip_power_off();
         hook_deinit(&m->hook);
         if (m->dir[0]) {
@@ -235,37 +263,112 @@ void machine_build(Machine *m, MachineList list, size_t n_records) {
         m->n_records = n_records;
         m->records = calloc(n_records, sizeof(*m->records));
         assert_non_null(m->records);
-        put_list(m, list);
+        m->list = list;
+        put_list(m, 0, "we");
         expect(m);
         assert_int_equal(root_init(&m->root, m->dir), 0);
+}
+
+/**
+ * machine_shorten() - the list as machine_build() made it, for the next boot
+ * @m:         the machine, with nothing running
+ * @n_records: how much was measured then
+ */
+void machine_shorten(Machine *m, size_t n_records) {
+        assert_null(m->extender);
+        if (m->n_records == n_records)
+                return;
+        m->n_records = n_records;
+        put_list(m, 0, "we");
+        expect(m);
+}
+
+/**
+ * machine_append() - the kernel measures one thing more
+ * @m: the machine
+ */
+void machine_append(Machine *m) {
+        m->records = realloc(m->records, (m->n_records + 1) * sizeof(*m->records));
+        assert_non_null(m->records);
+        m->records[m->n_records++] = (MachineRecord){};
+        put_list(m, m->n_records - 1, "ae");
+        expect(m);
 }
 
 /*
  * Running, and what came of it
  */
 
+static void machine_begin(Machine *m, bool is_oneshot, uint64_t timeout_usec) {
+        const ExtenderConfig config = {
+                .root = &m->root,
+                .tcti = "libtpms:machine",
+                .hook = &m->guard,
+                .options = m->options,
+                .asks_gate = m->asks_gate,
+                .gate = m->gate,
+                .holds_list = true,
+                .spool_max = SPOOL_MAX_DEFAULT,
+                .is_oneshot = is_oneshot,
+                .timeout_usec = timeout_usec,
+        };
+
+        assert_null(m->extender);
+        m->guard = hook_guard(&m->hook);
+        assert_int_equal(extender_new(&config, &m->extender), 0);
+}
+
 /**
- * machine_run() - one extender, from its birth to its end
+ * machine_start() - an extender as a service; what it does, it does in machine_turn()
+ * @m: the machine, powered on
+ */
+void machine_start(Machine *m) {
+        machine_begin(m, false, 0);
+}
+
+/**
+ * machine_turn() - let the extender do what it can, and let the time pass that it wants to wait
+ * @m:          the machine, started
+ * @until_usec: ... but not more than up to there
+ */
+void machine_turn(Machine *m, uint64_t until_usec) {
+        ExtenderWait wait;
+
+        assert_int_equal(extender_run(m->extender, m->now_usec, &wait), 0);
+        m->state = extender_plan(m->extender)->state;
+        m->n_extended = extender_plan(m->extender)->n_extended;
+        until_usec = MIN_OF(wait.until_usec, until_usec);
+        assert_true(until_usec < UINT64_MAX);
+        m->now_usec = MAX_OF(m->now_usec + 1, until_usec);
+}
+
+/**
+ * machine_stop() - end the extender, if there is one; no fault hinders that
+ * @m: the machine
+ */
+void machine_stop(Machine *m) {
+        hook_next(&m->hook, (HookRule){});
+        m->hook.n_delays = 0;
+        m->hook.receive_rc = 0;
+        m->extender = extender_free(m->extender);
+}
+
+/**
+ * machine_run() - one extender with --oneshot, from its birth to its end
  * @m:            the machine, powered on
- * @timeout_usec: as for extender_once()
+ * @timeout_usec: as in ExtenderConfig
  *
  * Return: its verdict; @m->state is where it ended.
  */
 PlanVerdict machine_run(Machine *m, uint64_t timeout_usec) {
-        _cleanup_(extender_freep) Extender *x = NULL;
-        GuardHook hook = hook_guard(&m->hook);
-        const ExtenderConfig config = {
-                .root = &m->root,
-                .tcti = "libtpms:machine",
-                .hook = &hook,
-                .signal_fd = -1,
-        };
+        PlanVerdict verdict;
 
-        assert_int_equal(extender_new(&config, &x), 0);
-        assert_int_equal(extender_once(x, timeout_usec), 0);
-        m->state = extender_plan(x)->state;
-        m->n_extended = extender_plan(x)->n_extended;
-        return plan_verdict(extender_plan(x));
+        machine_begin(m, true, timeout_usec);
+        while (!extender_is_done(m->extender))
+                machine_turn(m, UINT64_MAX);
+        verdict = plan_verdict(extender_plan(m->extender));
+        m->extender = extender_free(m->extender);
+        return verdict;
 }
 
 /**
@@ -289,8 +392,7 @@ size_t machine_clean_run(Machine *m) {
  */
 void machine_revive(Machine *m, HookRule rule) {
         m->hook.is_dead = false;
-        m->hook.rule = rule;
-        m->hook.rule.at += m->hook.n_sent;
+        hook_next(&m->hook, rule);
 }
 
 /**

@@ -83,7 +83,11 @@ def usage(scene, raw):
     tcti = scene.tcti()
     for options in (["--timeout="], ["--timeout=-1"], ["--timeout=x"], ["--timeout=1s"], ["--timeout=99999999999"], ["excess"]):
         said(f"usage: {options}", oneshot(root, tcti, *options), 2)
-    said("without --oneshot", run(daemon, f"--root={root.top}", f"--tcti={tcti}"), 2, "--oneshot")
+    for option in ("--timeout=1", "--print-pcrs", "--repair-banks", "--replay-after-reset"):
+        said(f"{option} without --oneshot", run(daemon, f"--root={root.top}", f"--tcti={tcti}", option), 2, "--oneshot")
+    for option in ("--hold-list=no", "--hold-list=", "--spool-max=", "--spool-max=-1", "--spool-max=1X", "--spool-max=1KK", "--spool-max=1025G",
+                   "--spool-max=99999999999999999999", "--require-measured-boot=maybe"):
+        said(f"usage: {option}", oneshot(root, tcti, option), 2, "expected")
     check_exit(oneshot(root, tcti, "--nonsense"), 2, "usage: --nonsense")
     check_exit(run(daemon, "--help"), 0, "--help")
     check_exit(run(daemon, "--version"), 0, "--version")
@@ -212,6 +216,7 @@ def no_tpm(scene, raw, records):
     said("libtpms comes within --timeout", ended(daemon), 0, f"{len(records)} extended now")
     check(holds(f"libtpms:{top}/tpm", records) == len(records), "libtpms comes within --timeout: PCR 10")
 
+    root.reboot()
     with Swtpm(scene.path("tpm")) as tpm:
         tpm.stop()
         daemon = start_oneshot(root, tpm.tcti, "--timeout=20")

@@ -96,7 +96,28 @@ static void hook_after(Hook *h, HookRecord *r) {
         r->is_spoilt = false;
 }
 
-/* The one command that the rule is about. */
+static bool hook_is_on(const HookRule *rule, Bytes command) {
+        uint32_t handle = 0;
+        Bytes head;
+        bool is_null = bytes_take(&command, CODE_AT + sizeof(handle), &head) &&
+                       bytes_take_u32(&command, ORDER_BIG, &handle) && handle == TPM2_RH_NULL;
+
+        return rule->on == HOOK_ON_ANY || is_null == (rule->on == HOOK_ON_NULL);
+}
+
+/* Is the rule about this command, the i-th that is sent? */
+static bool hook_is_meant(const Hook *h, const HookRecord *r, size_t i) {
+        const HookRule *rule = &h->rule;
+
+        if (rule->act == HOOK_PASS || i < rule->at)
+                return false;
+        if (rule->times == 0)
+                return i == rule->at;
+        return h->n_hits < rule->times && (rule->code == 0 || rule->code == r->code) &&
+               hook_is_on(rule, r->command);
+}
+
+/* A command that the rule is about. */
 static uint32_t hook_apply(Hook *h, size_t i) {
         switch (h->rule.act) {
         case HOOK_FAIL:
@@ -138,8 +159,10 @@ static uint32_t hook_transmit(void *data, GuardBelow *below, size_t n, const uin
         h->n_delays = 0;
         if (h->is_dead)
                 return TSS2_TCTI_RC_NO_CONNECTION;
-        if (h->n_sent++ == h->rule.at && h->rule.act != HOOK_PASS)
+        if (hook_is_meant(h, &h->records[i], h->n_sent++)) {
+                ++h->n_hits;
                 return hook_apply(h, i);
+        }
         hook_execute(h, &h->records[i], h->answer, &h->n_answer);
         return 0;
 }
@@ -189,13 +212,14 @@ void hook_deinit(Hook *h) {
 }
 
 /**
- * hook_next() - do something to the next command that is sent
+ * hook_next() - do something to the next command that is sent, or from there on
  * @h:    the hook
- * @rule: what; its place is set here
+ * @rule: what; its place is counted from there
  */
 void hook_next(Hook *h, HookRule rule) {
-        rule.at = h->n_sent;
+        rule.at += h->n_sent;
         h->rule = rule;
+        h->n_hits = 0;
 }
 
 /**

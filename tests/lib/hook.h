@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * hook.h -- a scripted GuardHook: records every command, and does one thing to one of them.
+ * hook.h -- a scripted GuardHook: records every command, and does one thing to one of them, or to
+ * all of a kind.
  *
  * The TPM below must answer at once, as libtpms does: a command is executed as it is sent, and its
  * answer kept until it is fetched.
@@ -30,9 +31,22 @@ typedef enum HookAct {
         _HOOK_ACT_N,
 } HookAct;
 
+/* The first handle of a command. */
+typedef enum HookOn {
+        HOOK_ON_ANY,
+        HOOK_ON_NULL, /* TPM_RH_NULL: the probe's PCR_Extend */
+        HOOK_ON_REAL, /* any other, or none */
+        _HOOK_ON_N,
+} HookOn;
+
+#define HOOK_FOR_EVER UINT32_MAX
+
 typedef struct HookRule {
         HookAct act;
-        size_t at; /* which of the commands that were sent, from 0 */
+        size_t at;      /* which of the commands that were sent, from 0 */
+        uint32_t times; /* from there on so many of .code and .on; 0: just that command */
+        uint32_t code;  /* TPM_CC, 0: all */
+        HookOn on;
         uint32_t rc;
         uint32_t n;
         int position; /* of the byte; below 0: from the end */
@@ -56,7 +70,8 @@ typedef struct Hook {
         GuardBelow *below; /* of the last context that was used */
         HookRecord *records;
         size_t n_records;
-        size_t n_sent; /* of them, by who is under test */
+        size_t n_sent;   /* of them, by who is under test */
+        uint32_t n_hits; /* how often the rule was followed */
         bool is_dead;
         uint32_t n_delays;   /* still to come */
         uint32_t receive_rc; /* instead of the answer */

@@ -101,6 +101,10 @@ class Root:
         os.makedirs(os.path.dirname(f"{self.top}/{path}"), exist_ok=True)
         return harness.write(f"{self.top}/{path}", data)
 
+    def reboot(self):
+        """A new boot: /run begins empty."""
+        shutil.rmtree(f"{self.top}/run", ignore_errors=True)
+
     def show(self, raw, count=None):
         """The kernel's list is now this; its count is that of the whole records unless given."""
         if count is None:

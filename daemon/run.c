@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "daemon/run.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "daemon/report.h"
+#include "daemon/say.h"
+#include "os/loop.h"
+#include "os/message.h"
+#include "os/peer.h"
+#include "os/service.h"
+
+#define RUN_PUSH_USEC     (100 * PLAN_MSEC) /* between two pushes of STATUS */
+#define RUN_LINE_USEC     (1 * PLAN_SEC)    /* between two lines for the service manager */
+#define RUN_PROGRESS_USEC (250 * PLAN_MSEC)
+#define RUN_INOTIFY_SIZE  4096U
+#define RUN_SOCKET_USEC   (10 * PLAN_SEC) /* until the inner socket is tried again */
+#define RUN_SLEPT_USEC    (1 * PLAN_SEC)  /* a suspend, and no reading of two clocks */
+#define RUN_ALL_PCRS      ((UINT32_C(1) << TPM_PCR_N) - 1)
+
+typedef struct Run {
+        const Root *root;
+        bool is_oneshot;
+        uint64_t socket_usec; /* when the inner socket was tried last */
+        uint64_t slept_usec;  /* of suspend since boot, as seen last */
+        Loop *loop;
+        Extender *extender;
+        PeerServer *peers;
+        LoopWatch stop, tpm, dev;
+        Say say;
+        Status status;
+        uint64_t pushed, pushed_usec; /* figures.n_changes, and when */
+        char line[REPORT_LINE_SIZE];
+        uint64_t line_usec, progress_usec;
+        uint64_t watchdog_usec, fed_usec;
+} Run;
+
+static int stop_fd = -1;
+
+/* SA_RESETHAND: a second signal ends us at once, also while a transport blocks. */
+static void on_signal(int signal) {
+        const uint64_t one = 1;
+
+        (void)signal;
+        (void)!write(stop_fd, &one, sizeof(one));
+}
+
+static int on_stop(LoopWatch *w, uint32_t events) {
+        Run *run = w->userdata;
+
+        (void)events;
+        loop_forget(run->loop, w);
+        extender_stop(run->extender);
+        if (!run->is_oneshot)
+                service_notify_stopping();
+        return 0;
+}
+
+static int on_tpm(LoopWatch *w, uint32_t events) {
+        (void)w, (void)events; /* it has answered: extender_run() will see */
+        return 0;
+}
+
+/* A node in /dev came, went, or got another owner. */
+static int on_dev(LoopWatch *w, uint32_t events) {
+        char buffer[RUN_INOTIFY_SIZE];
+        Run *run = w->userdata;
+
+        (void)events;
+        while (read(w->fd, buffer, sizeof(buffer)) > 0)
+                ;
+        extender_poke(run->extender);
+        return 0;
+}
+
+/* Only to be quicker: the machine is looked at again every second anyway. */
+static void run_watch_dev(Run *run) {
+        _cleanup_close_ int dir_fd = -1, fd = -1;
+        char path[sizeof("/proc/self/fd/") + 10];
+
+        if (root_open(run->root, "dev", O_PATH | O_DIRECTORY, &dir_fd) < 0)
+                return;
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dir_fd);
+        fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (fd < 0 ||
+            inotify_add_watch(fd, path, IN_CREATE | IN_ATTRIB | IN_DELETE | IN_MOVED_TO) < 0)
+                return;
+        run->dev = (LoopWatch){ .fd = fd, .call = on_dev, .userdata = run };
+        if (loop_watch(run->loop, &run->dev, EPOLLIN) == 0)
+                (void)take_fd(&fd);
+        else
+                run->dev.fd = -1;
+}
+
+static int run_open_signals(Run *run) {
+        struct sigaction action = { .sa_handler = on_signal,
+                                    .sa_flags = SA_RESTART | SA_RESETHAND };
+
+        stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (stop_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
+            sigaction(SIGINT, &action, NULL) < 0)
+                return error_origin(-errno);
+        run->stop = (LoopWatch){ .fd = stop_fd, .call = on_stop, .userdata = run };
+        return error_trace(loop_watch(run->loop, &run->stop, EPOLLIN));
+}
+
+/*
+ * The inner socket
+ */
+
+static void on_refresh(void *userdata, uint32_t pcrs, uint64_t token) {
+        Run *run = userdata;
+
+        extender_refresh(run->extender, pcrs, token);
+}
+
+static int on_get_spool(void *userdata, PeerSpool *ret_spool) {
+        const Run *run = userdata;
+        const Spool *spool = extender_spool(run->extender);
+        PeerSpool p = { .list_fd = -1, .index_fd = -1 };
+        SpoolFacts f;
+        int r;
+
+        if (!spool)
+                return -ENOENT;
+        f = spool_facts(spool);
+        r = spool_share(spool, &p.list_fd, &p.index_fd);
+        if (r < 0)
+                return r;
+        p.n_records = f.n_records;
+        p.n_bytes = f.n_bytes;
+        *ret_spool = p;
+        return 0;
+}
+
+static int run_push(Run *run, uint64_t now) {
+        const ExtenderFigures *f = extender_figures(run->extender);
+
+        if (!run->peers || f->n_changes == run->pushed || now < run->pushed_usec + RUN_PUSH_USEC)
+                return 0;
+        run->pushed = f->n_changes;
+        run->pushed_usec = now;
+        report_status(run->extender, extender_device(run->extender), now, &run->status);
+        return error_trace(peer_server_push(run->peers, &run->status, f->token));
+}
+
+/*
+ * Whoever looks on
+ */
+
+static void run_tell_manager(Run *run, uint64_t now) {
+        char line[REPORT_LINE_SIZE];
+
+        if (run->watchdog_usec > 0 && now >= run->fed_usec + run->watchdog_usec) {
+                run->fed_usec = now;
+                service_notify_watchdog();
+        }
+        if (now < run->line_usec + RUN_LINE_USEC)
+                return;
+        report_line(run->extender, now, line);
+        run->line_usec = now;
+        if (strcmp(line, run->line) == 0)
+                return;
+        (void)memcpy(run->line, line, sizeof(line));
+        service_notify_status(line);
+}
+
+static void run_show_progress(Run *run, uint64_t now) {
+        const Plan *p = extender_plan(run->extender);
+
+        if (now < run->progress_usec + RUN_PROGRESS_USEC || p->state == PLAN_FOLLOW)
+                return;
+        run->progress_usec = now;
+        progress("%s: record %" PRIu64 " of %" PRIu64 ", %" PRIu64 " extended",
+                 plan_state_name(p->state), p->n_listed,
+                 MAX_OF(extender_lag(run->extender)->n_seen, p->n_listed), p->n_extended);
+}
+
+/* Until when nobody needs us, if nothing happens. */
+static uint64_t run_until(const Run *run, const ExtenderWait *wait) {
+        uint64_t until = wait->until_usec;
+
+        if (run->watchdog_usec > 0)
+                until = MIN_OF(until, run->fed_usec + run->watchdog_usec);
+        if (run->peers && extender_figures(run->extender)->n_changes != run->pushed)
+                until = MIN_OF(until, run->pushed_usec + RUN_PUSH_USEC);
+        return until;
+}
+
+/* Only when the list is ours: the socket may be another extender's. */
+static void run_open_socket(Run *run, uint64_t now) {
+        static const PeerCalls calls = { .refresh = on_refresh, .get_spool = on_get_spool };
+        bool is_first;
+        int r;
+
+        if (run->peers || !extender_spool(run->extender) ||
+            (run->socket_usec > 0 && now < run->socket_usec + RUN_SOCKET_USEC))
+                return;
+        is_first = run->socket_usec == 0;
+        run->socket_usec = now;
+        r = peer_server_new(run->root, -1, run->loop, &calls, run, &run->peers);
+        if (r < 0 && is_first)
+                message_warning("no socket for clients: %s; the list is extended all the same",
+                                strerror(-r));
+}
+
+/* After a suspend the TPM is looked at, before anything is to be extended: was it reset? */
+static void run_heed_suspend(Run *run) {
+        struct timespec t;
+        uint64_t slept;
+
+        if (clock_gettime(CLOCK_MONOTONIC, &t) < 0)
+                return;
+        /* In this order, so that it is never below zero. */
+        slept = now_usec() - ((uint64_t)t.tv_sec * PLAN_SEC + (uint64_t)t.tv_nsec / 1000);
+        if (run->slept_usec > 0 && slept > run->slept_usec + RUN_SLEPT_USEC)
+                extender_refresh(run->extender, RUN_ALL_PCRS,
+                                 extender_figures(run->extender)->token);
+        run->slept_usec = MAX_OF(slept, 1U);
+}
+
+static int run_turn(Run *run) {
+        uint64_t now = now_usec();
+        ExtenderWait wait;
+        int r;
+
+        /* Before the extender may close it: another descriptor could get its number. */
+        loop_forget(run->loop, &run->tpm);
+        run_heed_suspend(run);
+        r = extender_run(run->extender, now, &wait);
+        if (r < 0)
+                return error_trace(r);
+        run_show_progress(run, now);
+        if (!run->is_oneshot) {
+                say_news(&run->say, run->extender, extender_device(run->extender), now);
+                run_tell_manager(run, now);
+                run_open_socket(run, now);
+                r = run_push(run, now);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        if (extender_is_done(run->extender))
+                return 0;
+        if (wait.fd >= 0) {
+                run->tpm = (LoopWatch){ .fd = wait.fd, .call = on_tpm, .userdata = run };
+                r = loop_watch(run->loop, &run->tpm, EPOLLIN);
+                if (r < 0)
+                        return error_trace(r);
+        }
+        return error_trace(loop_turn(run->loop, run_until(run, &wait)));
+}
+
+static int run_begin(Run *run, const ExtenderConfig *config) {
+        int r;
+
+        r = loop_new(&run->loop);
+        if (r < 0)
+                return error_trace(r);
+        r = run_open_signals(run);
+        if (r < 0)
+                return error_trace(r);
+        r = extender_new(config, &run->extender);
+        if (r < 0)
+                return error_trace(r);
+        if (config->asks_gate)
+                run_watch_dev(run);
+        if (run->is_oneshot)
+                return 0;
+
+        run->watchdog_usec = service_watchdog_usec();
+        service_notify_ready();
+        return 0;
+}
+
+static void run_end(Run *run) {
+        progress_end();
+        peer_server_free(run->peers);
+        if (run->loop) {
+                loop_forget(run->loop, &run->tpm);
+                loop_forget(run->loop, &run->stop);
+                loop_forget(run->loop, &run->dev);
+        }
+        closep(&run->dev.fd);
+        loop_free(run->loop);
+        extender_free(run->extender);
+        (void)signal(SIGTERM, SIG_DFL);
+        (void)signal(SIGINT, SIG_DFL);
+        closep(&stop_fd);
+        stop_fd = -1;
+}
+
+/**
+ * run_extender() - run the extender until it is done
+ * @config:       as for extender_new(); is_oneshot: no service around it
+ * @ret_extender: the extender, done; to be freed by the caller; set on success only
+ *
+ * SIGTERM and SIGINT: the command that the TPM works on is finished, then it is done.
+ *
+ * Return: 0; a negative errno when it could not be done at all (a message says why, where it is not
+ *         obvious).
+ */
+int run_extender(const ExtenderConfig *config, Extender **ret_extender) {
+        Run run = {
+                .root = config->root,
+                .is_oneshot = config->is_oneshot,
+                .dev = { .fd = -1 },
+        };
+        int r;
+
+        r = run_begin(&run, config);
+        while (r >= 0 && !extender_is_done(run.extender))
+                r = run_turn(&run);
+        if (r >= 0 && !run.is_oneshot)
+                say_stopped(run.extender, now_usec());
+        if (r >= 0)
+                *ret_extender = TAKE(run.extender);
+        run_end(&run);
+        return error_trace(r);
+}
