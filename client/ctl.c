@@ -29,9 +29,10 @@ enum {
         REPLAY = 8,
         VERIFY = 16,
         DEMO = 32,
+        DOCTOR = 64,
         PLAY = EXPLAIN | REPLAY | VERIFY, /* they calculate banks */
         READ = LIST | PLAY,               /* they read --list= */
-        ANY = READ | DIFF | DEMO,
+        ANY = READ | DIFF | DEMO | DOCTOR,
 };
 
 typedef struct CtlVerbRow {
@@ -51,6 +52,8 @@ static const CtlVerbRow verbs[] = {
         { "replay", REPLAY, verb_replay, 0, "", "the PCR values that a list gives (--list=)" },
         { "verify", VERIFY, verb_verify, 0, "",
           "does a list explain PCR values? (--list=, --pcrs=)" },
+        { "doctor", DOCTOR, verb_doctor, 0, "",
+          "what this machine has and lacks for a TPM-backed IMA" },
         { "demo", DEMO, verb_demo, 0, "",
           "a late TPM, catch-up, verify and one break, in software" },
 };
@@ -222,6 +225,10 @@ static const CtlOption options[] = {
           "before IMA did (binary_bios_measurements)" },
         { "tcti", required_argument, 0, CTL_INPUT, DEMO, "NAME:CONF", parse_text, MEMBER(tcti),
           "demo: the software TPM (default a libtpms one of its own)" },
+        { "root", required_argument, 0, CTL_INPUT, DOCTOR, "DIR", parse_text, MEMBER(root),
+          "doctor: a machine whose files are below DIR" },
+        { "tpm", required_argument, 0, CTL_INPUT, DOCTOR, "auto|software|DRIVER|PARENT", parse_text,
+          MEMBER(tpm), "doctor: the TPM to use, as TPM= in ima-replayd.conf" },
         { "bank", required_argument, 0, CTL_VERIFY, PLAY, "BANK,...", parse_banks, MEMBER(banks),
           "only these banks (replay, explain:\n"
           "sha1,sha256,sha384,sha512)" },
@@ -251,12 +258,12 @@ static const CtlOption options[] = {
           "JSON; list: one object a record (RFC 7464)" },
         { "full", no_argument, 0, CTL_OUTPUT, ANY, NULL, parse_flag, MEMBER(full),
           "cut neither digests nor names" },
-        { "no-legend", no_argument, 0, CTL_OUTPUT, LIST | DIFF | REPLAY | VERIFY, NULL, parse_flag,
-          MEMBER(no_legend), "no headings and sums" },
+        { "no-legend", no_argument, 0, CTL_OUTPUT, LIST | DIFF | REPLAY | VERIFY | DOCTOR, NULL,
+          parse_flag, MEMBER(no_legend), "no headings and sums" },
         { "no-pager", no_argument, 0, CTL_OUTPUT, ANY, NULL, parse_flag, MEMBER(no_pager),
           "print to the terminal directly" },
-        { "quiet", no_argument, 'q', CTL_OUTPUT, DIFF | VERIFY | DEMO, NULL, parse_flag,
-          MEMBER(quiet), "verify, diff: only the exit status" },
+        { "quiet", no_argument, 'q', CTL_OUTPUT, DIFF | VERIFY | DEMO | DOCTOR, NULL, parse_flag,
+          MEMBER(quiet), "verify, diff, doctor: only the exit status" },
         { "help", no_argument, 'h', CTL_OUTPUT, ANY, NULL, help, 0, "show this text" },
         { "version", no_argument, 0, CTL_OUTPUT, ANY, NULL, version, 0, "show the version" },
 };
@@ -320,7 +327,8 @@ static int help(const CtlOption *option, const char *text, CtlOptions *o) {
         }
         (void)printf("\nExit status: 0 it fits; 1 it could not be done: unreadable, empty, cut or\n"
                      "malformed input, or nothing to compare; 2 usage; 3 the list is ahead of the\n"
-                     "PCR; 4 it does not fit, or lists differ; 5 no IMA.\n"
+                     "PCR, or doctor: something is still waited for; 4 it does not fit, lists\n"
+                     "differ, or doctor: a dead end; 5 no IMA.\n"
                      "\nExamples:\n"
                      "  ima-replayctl list --list=/sys/kernel/security/ima/"
                      "binary_runtime_measurements\n"

@@ -29,6 +29,8 @@ typedef struct CtlOptions {
         bool prefix;              /* --prefix */
         bool check_records;       /* --check-records */
         const char *tcti;         /* --tcti= */
+        const char *root;         /* --root= */
+        const char *tpm;          /* --tpm= */
         bool has_pcr;             /* --pcr= */
         uint32_t pcr;
         const char *template; /* --template= */
@@ -54,4 +56,5 @@ CtlVerb verb_verify;
 CtlVerb verb_list;
 CtlVerb verb_explain;
 CtlVerb verb_diff;
+CtlVerb verb_doctor;
 CtlVerb verb_demo;

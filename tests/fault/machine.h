@@ -37,8 +37,18 @@ typedef struct MachineRecord {
 typedef struct Machine {
         char dir[64];
         Root root;
+        PlanOptions options;
+        bool asks_gate; /* before each opening, in the machine's tree */
+        GateOptions gate;
+        uint64_t now_usec; /* nobody waits here: time is what we say */
         bool has_manager;
         Hook hook;
+        GuardHook guard;
+        uint32_t n_no_open; /* so many times more the TPM cannot be opened, with .open_rc; also as
+                               long as the transport is dead */
+        uint32_t open_rc;   /* TSS2_RC */
+        Extender *extender; /* that is running, or NULL */
+        MachineList list;
         MachineRecord *records;
         size_t n_records;
         DigestSet expected[TPM_PCR_N];
@@ -50,6 +60,11 @@ int machine_open(void **state);
 int machine_close(void **state);
 void machine_build(Machine *m, MachineList list, size_t n_records);
 void machine_power_on(Machine *m);
+void machine_append(Machine *m);
+void machine_shorten(Machine *m, size_t n_records);
+void machine_start(Machine *m);
+void machine_turn(Machine *m, uint64_t until_usec);
+void machine_stop(Machine *m);
 PlanVerdict machine_run(Machine *m, uint64_t timeout_usec);
 size_t machine_clean_run(Machine *m);
 void machine_revive(Machine *m, HookRule rule);

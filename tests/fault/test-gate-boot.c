@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A boot as it was taken from an arm64 machine with pKVM (tests/data/machines), stage after stage,
+ * with the list growing all the time: state and reason at each moment, and at the end every record
+ * in the TPM. The machine's own TPM is a software one behind a TCTI: its node only opens the gate.
+ */
+#include "fault/machine.h"
+#include "lib/tree.h"
+
+#include <string.h>
+
+#define RECORDS 20U
+
+static void pass(Machine *m, uint64_t sec) {
+        uint64_t until = m->now_usec + sec * MACHINE_SEC;
+
+        machine_append(m);
+        while (m->now_usec < until)
+                machine_turn(m, until);
+}
+
+static void show(const Machine *m, const char *stage) {
+        tree_stage(getenv("TEST_DATA_DIR"), stage, m->dir, "sys/kernel/security");
+}
+
+static void boot(Machine *m, const char *first) {
+        machine_build(m, MACHINE_ONE_CHAIN, RECORDS);
+        m->asks_gate = true;
+        show(m, first);
+        machine_power_on(m);
+        machine_start(m);
+}
+
+static void check(Machine *m, PlanState state, PlanReason reason, size_t n_sent) {
+        const Plan *p = extender_plan(m->extender);
+
+        assert_string_equal(plan_state_name(p->state), plan_state_name(state));
+        assert_int_equal(p->reason, reason);
+        assert_int_equal(m->hook.n_sent > 0, n_sent > 0);
+}
+
+/* pKVM is there from the start, FF-A at 2 s, the TPM at 4 s. */
+static void test_the_mission(void **state) {
+        Machine *m = *state;
+
+        boot(m, "arm64-ffa-late-stock-7.3.boot");
+        pass(m, 1);
+        check(m, PLAN_WAIT_TPM, PLAN_REASON_GATE_WAIT, 0);
+        assert_non_null(strstr(extender_trouble(m->extender), "ffa"));
+        assert_int_equal(extender_gate(m->extender)->facts[GATE_PKVM].readiness, GATE_READY);
+        pass(m, 1);
+        show(m, "arm64-ffa-late-stock-7.3.ffa");
+        pass(m, 2);
+        check(m, PLAN_WAIT_TPM, PLAN_REASON_GATE_WAIT, 0);
+        show(m, "arm64-ffa-late-stock-7.3.tpm");
+        pass(m, 5);
+        check(m, PLAN_FOLLOW, PLAN_REASON_NONE, 1);
+        assert_int_equal(extender_gate(m->extender)->facts[GATE_FFA].readiness, GATE_READY);
+        assert_string_equal(extender_gate(m->extender)->device, "/dev/tpmrm0");
+        assert_true(machine_is_right(m) && machine_is_exact(m));
+}
+
+/* A known dead end is said at once, and nothing is sent for as long as it lasts. */
+static void test_the_dead_end(void **state) {
+        Machine *m = *state;
+
+        boot(m, "arm64-ffa-deadend-7.3.boot");
+        pass(m, 5);
+        check(m, PLAN_WAIT_TPM, PLAN_REASON_GATE_NEVER, 0);
+        assert_int_equal(plan_verdict(extender_plan(m->extender)), PLAN_VERDICT_FAILED);
+        assert_true(extender_trouble(m->extender)[0] != '\0');
+        show(m, "arm64-ffa-deadend-7.3.tpm");
+        pass(m, 3600);
+        check(m, PLAN_WAIT_TPM, PLAN_REASON_GATE_NEVER, 0);
+}
+
+/* pKVM was asked for and failed: a warning, or with RequirePKVM=yes the end of waiting. */
+static void test_pkvm_failed(void **state) {
+        Machine *m = *state;
+
+        machine_build(m, MACHINE_ONE_CHAIN, RECORDS);
+        m->gate = (GateOptions){ .require_pkvm = true };
+        m->asks_gate = true;
+        show(m, "made-pkvm-failed");
+        machine_power_on(m);
+        machine_start(m);
+        pass(m, 5);
+        check(m, PLAN_WAIT_TPM, PLAN_REASON_PKVM_FAILED, 0);
+        assert_int_equal(plan_verdict(extender_plan(m->extender)), PLAN_VERDICT_FAILED);
+}
+
+/* A new node ends the wait at once. */
+static void test_poke(void **state) {
+        Machine *m = *state;
+        uint64_t begun;
+
+        boot(m, "arm64-ffa-deadend-7.3.boot");
+        pass(m, 60);
+        show(m, "arm64-ffa-late-stock-7.3.tpm");
+        begun = m->now_usec;
+        extender_poke(m->extender);
+        machine_turn(m, m->now_usec + 1);
+        machine_turn(m, m->now_usec + 1);
+        assert_true(m->now_usec <= begun + 2);
+        assert_true(extender_gate(m->extender)->facts[GATE_FFA].readiness != GATE_NOT_NEEDED);
+}
+
+#define case_of(test) cmocka_unit_test_setup_teardown(test, machine_open, machine_close)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                case_of(test_the_mission),
+                case_of(test_the_dead_end),
+                case_of(test_pkvm_failed),
+                case_of(test_poke),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
