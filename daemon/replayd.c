@@ -4,51 +4,76 @@
  */
 #include <getopt.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "base/encode.h"
 #include "base/error.h"
 #include "base/exit.h"
-#include "daemon/extender.h"
+#include "daemon/run.h"
+#include "daemon/say.h"
+#include "daemon/settings.h"
 #include "os/message.h"
+#include "os/service.h"
 #include "version.h"
 
-#define TCTI_DEFAULT "device:/dev/tpmrm0"
-#define TIMEOUT_MAX  (UINT64_C(365) * 24 * 3600) /* seconds */
+#define TIMEOUT_MAX (UINT64_C(365) * 24 * 3600) /* seconds */
 
+/* What the program was told. */
 static struct {
-        bool oneshot;
         bool print_pcrs;
-        const char *root;
-        const char *tcti;
+        bool show_config;
         bool tcti_given;
-        uint64_t timeout_usec;
-} arg = { .tcti = TCTI_DEFAULT };
+        const char *root;
+        const char *settings[_SETTING_N]; /* values that are good; NULL: not given */
+        ExtenderConfig extender;
+} arg;
 
 static void help(void) {
         (void)printf(
-                "%s --oneshot [OPTIONS]\n\n"
+                "%s [OPTIONS]\n\n"
                 "Extends the measurement list that IMA kept while it had no TPM (TPM-bypass) into "
                 "the\n"
-                "TPM, in every PCR bank, each record exactly once. Never extends anything when "
-                "the\n"
-                "kernel does it itself, or when that cannot be told for certain.\n\n"
-                "  --oneshot        catch up once and exit\n"
-                "  --timeout=SEC    how long to wait for the list and the TPM (default 0: look "
-                "once)\n"
-                "  --print-pcrs     then read the list's PCRs and print them as tpm2_pcrread does\n"
-                "  --tcti=NAME:CONF how to reach the TPM (default " TCTI_DEFAULT ");\n"
-                "                   with --root only a software TPM: libtpms:, swtpm:, mssim:\n"
-                "  --root=DIR       take the kernel's files below DIR (tests and images)\n"
-                "  -h, --help       show this text\n"
-                "      --version    show the version\n\n"
-                "Exit status: 0 everything is in the TPM, or the kernel extends and the PCR fits;\n"
-                "1 it could not be done; 2 usage; 3 not yet: no TPM, or the list ends inside a "
-                "record;\n"
-                "4 the PCR does not fit the list, and will not in this boot; 5 no IMA.\n",
+                "TPM, in every PCR bank, each record exactly once, and follows the list. Never "
+                "extends\n"
+                "anything when the kernel does it itself, or when that cannot be told for "
+                "certain.\n\n"
+                "  --oneshot             catch up once and exit\n"
+                "  --timeout=SEC         with --oneshot: how long to wait for the list and the "
+                "TPM\n"
+                "                        (default 0: look once)\n"
+                "  --print-pcrs          with --oneshot: then read the list's PCRs and print them "
+                "as\n"
+                "                        tpm2_pcrread does\n"
+                "  --repair-banks        with --oneshot: where banks hold different prefixes of "
+                "the "
+                "list,\n"
+                "                        extend those that lag behind\n"
+                "  --replay-after-reset  with --oneshot: extend although the TPM was reset in this "
+                "boot\n"
+                "  --tcti=NAME:CONF      how to reach the TPM (default: the node that TPM= "
+                "chooses);\n"
+                "                        with --root only a software TPM: libtpms:, swtpm:, "
+                "mssim:\n"
+                "  --root=DIR            take the kernel's files and the configuration below DIR\n"
+                "                        (tests and images)\n"
+                "  --show-config         print the settings and where each comes from, and exit\n"
+                "  -h, --help            show this text\n"
+                "      --version         show the version\n\n"
+                "Settings, as in ima-replayd.conf(5); options are stronger:\n",
                 program_invocation_short_name);
+        settings_help(stdout);
+        (void)printf(
+                "\nExit status: 0 stopped, or with --oneshot: everything is in the TPM, or the "
+                "kernel\n"
+                "extends and the PCR fits; 1 it could not be done; 2 usage; 3 not yet: no TPM, or "
+                "the list\n"
+                "ends inside a record; 4 the PCR does not fit the list, and will not in this boot; "
+                "5 no IMA.\n");
+}
+
+static int refuse(const char *option, const char *value, const char *wanted) {
+        message_error("--%s=%s: %s was expected", option, value, wanted);
+        return -EINVAL;
 }
 
 static int parse_timeout(const char *text) {
@@ -57,67 +82,129 @@ static int parse_timeout(const char *text) {
 
         errno = 0;
         sec = strtoull(text, &end, 10);
-        if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || sec > TIMEOUT_MAX) {
-                message_error("--timeout=%s: a number of seconds was expected", text);
-                return -EINVAL;
-        }
-        arg.timeout_usec = sec * PLAN_SEC;
+        if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || sec > TIMEOUT_MAX)
+                return refuse("timeout", text, "a number of seconds");
+        arg.extender.timeout_usec = sec * PLAN_SEC;
         return 0;
 }
 
-/* 1: go on; 0: done; negative: usage. */
-static int parse_arguments(int argc, char **argv) {
-        enum { ARG_ONESHOT = 256, ARG_TIMEOUT, ARG_PRINT_PCRS, ARG_TCTI, ARG_ROOT, ARG_VERSION };
-        static const struct option options[] = {
-                { "oneshot", no_argument, NULL, ARG_ONESHOT },
-                { "timeout", required_argument, NULL, ARG_TIMEOUT },
-                { "print-pcrs", no_argument, NULL, ARG_PRINT_PCRS },
-                { "tcti", required_argument, NULL, ARG_TCTI },
-                { "root", required_argument, NULL, ARG_ROOT },
-                { "version", no_argument, NULL, ARG_VERSION },
-                { "help", no_argument, NULL, 'h' },
-                {},
-        };
-        int c;
+/* Good or not is known at once; what counts in the end, when the files were read. */
+static int parse_setting(SettingId id, const char *value) {
+        const char *expected;
+        Settings trial;
 
-        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
-                switch (c) {
-                case ARG_ONESHOT:
-                        arg.oneshot = true;
-                        break;
-                case ARG_TIMEOUT:
-                        if (parse_timeout(optarg) < 0)
-                                return -EINVAL;
-                        break;
-                case ARG_PRINT_PCRS:
-                        arg.print_pcrs = true;
-                        break;
-                case ARG_TCTI:
-                        arg.tcti = optarg;
-                        arg.tcti_given = true;
-                        break;
-                case ARG_ROOT:
-                        arg.root = optarg;
-                        break;
-                case ARG_VERSION:
-                        (void)printf("ima-replay " IMA_REPLAY_VERSION "\n");
-                        return 0;
-                case 'h':
-                        help();
-                        return 0;
-                default:
-                        return -EINVAL;
-                }
+        settings_init(&trial);
+        expected = setting_set(&trial, id, value, "");
+        if (expected)
+                return refuse(setting_option(id), value, expected);
+        arg.settings[id] = value;
+        return 0;
+}
+
+enum {
+        ARG_ONESHOT = 256,
+        ARG_TIMEOUT,
+        ARG_PRINT_PCRS,
+        ARG_REPAIR_BANKS,
+        ARG_REPLAY_AFTER_RESET,
+        ARG_TCTI,
+        ARG_ROOT,
+        ARG_SHOW_CONFIG,
+        ARG_VERSION,
+        ARG_SETTING, /* and a number for each */
+};
+
+static const struct option fixed_options[] = {
+        { "oneshot", no_argument, NULL, ARG_ONESHOT },
+        { "timeout", required_argument, NULL, ARG_TIMEOUT },
+        { "print-pcrs", no_argument, NULL, ARG_PRINT_PCRS },
+        { "repair-banks", no_argument, NULL, ARG_REPAIR_BANKS },
+        { "replay-after-reset", no_argument, NULL, ARG_REPLAY_AFTER_RESET },
+        { "tcti", required_argument, NULL, ARG_TCTI },
+        { "root", required_argument, NULL, ARG_ROOT },
+        { "show-config", no_argument, NULL, ARG_SHOW_CONFIG },
+        { "version", no_argument, NULL, ARG_VERSION },
+        { "help", no_argument, NULL, 'h' },
+};
+
+/* The fixed ones, one for each setting, and an empty one at the end. */
+static struct option options[ELEMENTSOF(fixed_options) + _SETTING_N + 1];
+
+static void options_init(void) {
+        struct option *to = options + ELEMENTSOF(fixed_options);
+
+        (void)memcpy(options, fixed_options, sizeof(fixed_options));
+        for (SettingId id = 0; id < _SETTING_N; ++id)
+                *to++ = (struct option){ setting_option(id), required_argument, NULL,
+                                         ARG_SETTING + (int)id };
+}
+
+/* 1: go on; 0: done; negative: usage. */
+static int parse_option(int c) {
+        if (c >= ARG_SETTING && c < ARG_SETTING + _SETTING_N)
+                return parse_setting((SettingId)(c - ARG_SETTING), optarg) < 0 ? -EINVAL : 1;
+        switch (c) {
+        case ARG_ONESHOT:
+                arg.extender.is_oneshot = true;
+                return 1;
+        case ARG_TIMEOUT:
+                return parse_timeout(optarg) < 0 ? -EINVAL : 1;
+        case ARG_PRINT_PCRS:
+                arg.print_pcrs = true;
+                return 1;
+        case ARG_REPAIR_BANKS:
+                arg.extender.options.repairs_banks = true;
+                return 1;
+        case ARG_REPLAY_AFTER_RESET:
+                arg.extender.options.accepts_reset = true;
+                return 1;
+        case ARG_TCTI:
+                arg.extender.tcti = optarg;
+                arg.tcti_given = true;
+                return 1;
+        case ARG_ROOT:
+                arg.root = optarg;
+                return 1;
+        case ARG_SHOW_CONFIG:
+                arg.show_config = true;
+                return 1;
+        case ARG_VERSION:
+                (void)printf("ima-replay " IMA_REPLAY_VERSION " %s\n", service_features());
+                return 0;
+        case 'h':
+                help();
+                return 0;
+        default:
+                return -EINVAL;
+        }
+}
+
+/* As parse_option(). */
+static int parse_arguments(int argc, char **argv) {
+        const char *tcti;
+        int c, r = 1;
+
+        options_init();
+        while (r > 0 && (c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                r = parse_option(c);
+        if (r <= 0)
+                return r;
         if (optind < argc) {
                 message_error("unexpected argument '%s'; try --help", argv[optind]);
                 return -EINVAL;
         }
-        if (!arg.oneshot) {
-                message_error("this version knows only --oneshot; try --help");
+        if (!arg.extender.is_oneshot &&
+            (arg.print_pcrs || arg.extender.timeout_usec > 0 ||
+             arg.extender.options.repairs_banks || arg.extender.options.accepts_reset)) {
+                message_error("--timeout, --print-pcrs, --repair-banks and --replay-after-reset go "
+                              "with --oneshot only");
                 return -EINVAL;
         }
-        if (!guard_allows_tcti(arg.tcti, arg.root != NULL)) {
-                message_error("--tcti=%s%s: %s", arg.tcti, arg.tcti_given ? "" : " (the default)",
+        if (!arg.tcti_given && (arg.show_config || !arg.root))
+                return 1; /* no TPM is opened, or the gate chooses it */
+        tcti = arg.tcti_given ? arg.extender.tcti : "device:";
+        if (!guard_allows_tcti(tcti, arg.root != NULL)) {
+                message_error("--tcti=%s%s: %s", tcti, arg.tcti_given ? "" : " (the default)",
                               arg.root ? "with --root only libtpms:, swtpm: and mssim: are taken"
                                        : "only device: and tabrmd: are taken (software TPMs need "
                                          "--root)");
@@ -140,155 +227,33 @@ static void print_pcrs(const Plan *p, const DigestSet *values, uint32_t pcrs) {
         }
 }
 
-static void say_chains(const Plan *p) {
-        for (uint32_t pcr = 0; pcr < MLIST_PCR_N; ++pcr) {
-                uint64_t n = p->replay.chain[pcr].n;
-
-                if (n == 0 || pcr == p->main_pcr)
-                        continue;
-                if (pcr >= TPM_PCR_N || p->chain[pcr].state == CHAIN_REFUSED)
-                        message_warning(
-                                "PCR %" PRIu32 ": %" PRIu64
-                                " records cannot be extended by this TPM (as a kernel could "
-                                "not)",
-                                pcr, n);
-                else if (p->chain[pcr].state == CHAIN_FOREIGN)
-                        message_warning("PCR %" PRIu32 ": %" PRIu64
-                                        " records left alone: no prefix of them explains this PCR",
-                                        pcr, n);
-        }
-}
-
-static uint64_t count_held(const Plan *p) {
-        uint64_t n = 0;
-
-        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
-                if (p->chain[pcr].state == CHAIN_HELD)
-                        n += p->chain[pcr].held;
-        return n;
-}
-
-static void say_pending(const Extender *x) {
-        const Plan *p = extender_plan(x);
-        const char *trouble = extender_trouble(x);
-
-        if (extender_is_stopping(x))
-                message_warning("stopped: %" PRIu64
-                                " records are in the TPM; start it again to go on",
-                                count_held(p));
-        else if (p->is_cut && p->state == PLAN_FOLLOW)
-                message_warning("not yet: the list is %s; what precedes it is extended",
-                                extender_cut(x));
-        else if (p->is_cut)
-                message_warning("not yet: %s: the list is %s", plan_state_name(p->state),
-                                extender_cut(x));
-        else if (p->state == PLAN_KERNEL_OWNS && p->observed == PLAN_OBSERVED_BEHIND)
-                message_warning("not yet: the kernel extends by itself, and PCR %" PRIu32
-                                " is behind its list",
-                                p->main_pcr);
-        else if (p->state == PLAN_KERNEL_OWNS)
-                message_warning("not yet: the kernel extends by itself, but no TPM answers%s%s",
-                                *trouble ? ": " : "", trouble);
-        else
-                message_warning("not yet: %s: %s%s%s; → try --timeout=SEC",
-                                plan_state_name(p->state), plan_reason_text(p),
-                                *trouble ? ": " : "", trouble);
-}
-
-static void say_failed(const Extender *x) {
-        const Plan *p = extender_plan(x);
-        const char *trouble = extender_trouble(x);
-
-        if (p->misfit == PLAN_REASON_BANK_ALGORITHM || p->misfit == PLAN_REASON_BANK_NONE)
-                message_error(
-                        "the kernel extends by itself; whether PCR %" PRIu32
-                        " fits the list cannot be told: it has no bank, or one that cannot be "
-                        "calculated here",
-                        p->main_pcr);
-        else if (p->state == PLAN_KERNEL_OWNS)
-                message_error(
-                        "the kernel extends by itself, but PCR %" PRIu32
-                        " does not fit the list; nothing was extended; → a kernel that pads "
-                        "SHA-1 (Debian 12: sha384, sha512) needs ima-replayctl verify --padded=",
-                        p->main_pcr);
-        else if (p->reason == PLAN_REASON_BANK_ALGORITHM)
-                message_error("%s: %s: TPM_ALG_ID 0x%04x", plan_state_name(p->state),
-                              plan_reason_text(p), p->banks.unknown_id);
-        else
-                message_error("%s: %s%s%s", plan_state_name(p->state), plan_reason_text(p),
-                              *trouble ? ": " : "", trouble);
-}
-
-static int say_verdict(const Extender *x) {
-        const Plan *p = extender_plan(x);
-
-        switch (plan_verdict(p)) {
-        case PLAN_VERDICT_EXTENDED:
-                say_chains(p);
-                message_info("%" PRIu64 " records are in the TPM, %" PRIu64 " extended now",
-                             count_held(p), p->n_extended);
-                return EXIT_GOOD;
-        case PLAN_VERDICT_KERNEL:
-                message_info("the kernel extends by itself; PCR %" PRIu32
-                             " fits the list of %" PRIu64 " records; nothing was extended",
-                             p->main_pcr, p->n_listed);
-                return EXIT_GOOD;
-        case PLAN_VERDICT_PENDING:
-                say_pending(x);
-                return EXIT_NOT_YET;
-        case PLAN_VERDICT_FAILED:
-                say_failed(x);
-                return EXIT_MISMATCH;
-        case PLAN_VERDICT_NO_IMA:
-                message_error("no IMA here: %s; → boot with ima_policy=tcb, mount securityfs",
-                              plan_reason_text(p));
-                return EXIT_NO_IMA;
-        case _PLAN_VERDICT_N:
-                break;
-        }
-        return EXIT_ERROR;
-}
-
-static int stop_fd = -1;
-
-/* SA_RESETHAND: a second signal ends us at once, also while a transport blocks. */
-static void on_signal(int signal) {
-        const uint64_t one = 1;
-
-        (void)signal;
-        (void)!write(stop_fd, &one, sizeof(one));
-}
-
-static int open_signals(int *ret_fd) {
-        struct sigaction action = { .sa_handler = on_signal,
-                                    .sa_flags = SA_RESTART | SA_RESETHAND };
-
-        stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (stop_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
-            sigaction(SIGINT, &action, NULL) < 0)
-                return error_origin(-errno);
-        *ret_fd = stop_fd;
-        return 0;
-}
-
-static int run(Root *root) {
+static int run_once_or_serve(const Root *root, const Settings *settings) {
         _cleanup_(extender_freep) Extender *x = NULL;
-        _cleanup_close_ int signal_fd = -1;
         DigestSet values[TPM_PCR_N];
-        ExtenderConfig config;
         uint32_t pcrs = 0;
         int r, status;
 
-        r = open_signals(&signal_fd);
+        if (settings->guard != SETTINGS_GUARD_ALWAYS) {
+                message_error("Guard=start (%s) is not in this version; → leave it out",
+                              settings->from[SETTING_GUARD].place);
+                return EXIT_ERROR;
+        }
+        arg.extender.root = root;
+        arg.extender.holds_list = settings->holds_list;
+        arg.extender.spool_max = settings->spool_max;
+        arg.extender.options.measured_boot = settings->measured_boot;
+        arg.extender.asks_gate = !arg.tcti_given;
+        arg.extender.gate = (GateOptions){
+                .require_pkvm = settings->requires_pkvm,
+                .tpm = settings->tpm == SETTINGS_TPM_NAMED      ? settings->tpm_name
+                       : settings->tpm == SETTINGS_TPM_SOFTWARE ? "software"
+                                                                : NULL,
+        };
+        r = run_extender(&arg.extender, &x);
         if (r < 0)
                 return error_trace(r);
-        config = (ExtenderConfig){ .root = root, .tcti = arg.tcti, .signal_fd = signal_fd };
-        r = extender_new(&config, &x);
-        if (r < 0)
-                return error_trace(r);
-        r = extender_once(x, arg.timeout_usec);
-        if (r < 0)
-                return error_trace(r);
+        if (!arg.extender.is_oneshot)
+                return EXIT_GOOD;
         status = say_verdict(x);
         if (arg.print_pcrs) {
                 r = extender_read_pcrs(x, values, &pcrs);
@@ -297,6 +262,27 @@ static int run(Root *root) {
                 print_pcrs(extender_plan(x), values, pcrs);
         }
         return status;
+}
+
+static int run(const Root *root) {
+        Settings settings;
+        int r;
+
+        r = settings_load(root, arg.settings, &settings);
+        if (r == SETTINGS_E_OFF) {
+                message_info("ima_replay=no on the kernel command line: nothing is done");
+                /* Switched off is no failure of the service. */
+                if (!arg.extender.is_oneshot && !arg.show_config)
+                        service_notify_ready();
+                return EXIT_GOOD;
+        }
+        if (r != 0)
+                return r < 0 ? error_trace(r) : EXIT_ERROR;
+        if (arg.show_config) {
+                settings_print(&settings, stdout);
+                return EXIT_GOOD;
+        }
+        return error_trace(run_once_or_serve(root, &settings));
 }
 
 int main(int argc, char **argv) {
