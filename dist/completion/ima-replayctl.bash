@@ -3,10 +3,10 @@
 
 _ima_replayctl() {
         local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-        local verbs='list explain diff replay verify demo'
+        local verbs='list explain diff replay verify doctor demo'
         local banks='sha1 sha256 sha384 sha512 sm3_256 sha3_256 sha3_384 sha3_512'
         local templates='ima ima-ng ima-sig ima-ngv2 ima-sigv2 ima-buf ima-modsig evm-sig'
-        local options='--list= --list-digest= --pcrs= --firmware-log= --tcti= --bank= --padded= --prefix
+        local options='--list= --list-digest= --pcrs= --firmware-log= --tcti= --root= --tpm= --bank= --padded= --prefix
                 --check-records --range= --pcr= --template= --name= --violations --format= --json= -j
                 --full --no-legend --no-pager --quiet --help --version'
 
@@ -32,6 +32,15 @@ _ima_replayctl() {
                 ;;
         --template)
                 mapfile -t COMPREPLY < <(compgen -W "$templates" -- "$cur")
+                return
+                ;;
+        --root)
+                compopt -o dirnames 2>/dev/null
+                mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+                return
+                ;;
+        --tpm)
+                mapfile -t COMPREPLY < <(compgen -W 'auto software tpm_tis tpm_tis_spi tpm_crb_acpi ffa-crb' -- "$cur")
                 return
                 ;;
         --json)

@@ -10,6 +10,9 @@ sizes    no file over about 500 lines, no function over about 60
 format   clang-format 14 has nothing to say
 shell    shellcheck has nothing to say
 options  every option of a program stands in its --help, man page and completion
+settings the man pages and the completion say of each setting what the program itself says
+catalog  each fact has an id of its own and an entry in the journal's catalog, and no other has
+units    systemd-analyze has nothing to say, and calls them safe
 """
 import os
 import pathlib
@@ -17,6 +20,8 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
+import tempfile
 
 ROOT = pathlib.Path(os.environ.get("MESON_SOURCE_ROOT", pathlib.Path(__file__).parents[2]))
 BUILD = pathlib.Path(os.environ.get("MESON_BUILD_ROOT", ROOT / "build"))
@@ -41,6 +46,7 @@ LIBRARY_ROOMS = {
     r"libtpms/": {"tools"},
     r"systemd/": {"os"},
 }
+EXPOSURE_MAX = 10          # tenths, as systemd-analyze wants it
 FILE_LINES = 520
 FUNCTION_LINES = 65
 BANNED = {
@@ -53,9 +59,9 @@ BANNED = {
 # What the pure rooms may call outside themselves.
 PURE_CALLS = re.compile(
     r"^(EVP_|CRYPTO_memcmp$|OSSL_|mem(cpy|set|cmp|chr|move)$|__mem\w+_chk$|str(len|cmp|ncmp|chr)$|malloc$|"
-    r"calloc$|free$|snprintf$|__snprintf_chk$|__assert_fail$|__stack_chk_fail$|_GLOBAL_OFFSET_TABLE_$|"
+    r"calloc$|free$|qsort$|snprintf$|__snprintf_chk$|__assert_fail$|__stack_chk_fail$|_GLOBAL_OFFSET_TABLE_$|"
     r"__(asan|ubsan|sanitizer|gcov|llvm)_|bytes_|builder_|error_pass$|hex_|base64_|escape_)")
-LIBRARY_NAMES = "digest|hasher|hashers|mlist|mode|replay|search|template|verify|plan|step|chain|cel|gate|describe|violation|mismatch|firmware"
+LIBRARY_NAMES = "age|anchor|lag|mark|past|repair|on|status|digest|hasher|hashers|mlist|mode|replay|search|template|verify|plan|step|chain|cel|gate|advice|kmsg|describe|violation|mismatch|firmware"
 
 
 class Findings:
@@ -119,7 +125,7 @@ def headers():
 def purity():
     f = Findings()
     own = re.compile(rf"^({LIBRARY_NAMES})_")
-    for name in ("libcore.a", "libplan.a"):
+    for name in ("libcore.a", "libgate.a", "libplan.a"):
         path = BUILD / "lib" / name
         if not path.exists():
             print(f"purity: {path} is not built")
@@ -204,6 +210,8 @@ def options():
     for variable, source in (("IMA_REPLAYD", "daemon/replayd.c"), ("IMA_REPLAYCTL", "client/ctl.c")):
         text = (ROOT / source).read_text()
         known = set(re.findall(r'\{ "([a-z-]+)", (?:no|required|optional)_argument', text))
+        if variable == "IMA_REPLAYD":
+            known |= {option for _, option, *_ in settings_of_program()}
         shown = set(re.findall(r"--([a-z][a-z-]+)", subprocess.run(
             [os.environ[variable], "--help"], capture_output=True, text=True, check=True).stdout))
         man = ROOT / "man" / (pathlib.Path(os.environ[variable]).name + ".scd")
@@ -221,8 +229,107 @@ def options():
     return f.done("options")
 
 
+def settings_of_program():
+    """Each setting as --help prints it, from the table: key, option, values, text."""
+    def out(*options):
+        return subprocess.run([os.environ["IMA_REPLAYD"], *options], capture_output=True, text=True,
+                              check=True).stdout
+    with tempfile.TemporaryDirectory() as empty:
+        keys = re.findall(r"^(\w+)=", out("--show-config", f"--root={empty}"), re.M)
+    help_text = out("--help")
+    for key in keys:
+        option = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", key).lower()
+        m = re.search(rf"^  --{option}=(\S+)\s+((?:.+\n(?! {{0,2}}\S))*.+)", help_text, re.M)
+        yield key, option, m[1] if m else "", " ".join(m[2].split()) if m else ""
+
+
+def settings():
+    f = Findings()
+    pages = {}
+    for name, before in (("ima-replayd.8", "--"), ("ima-replayd.conf.5", "")):
+        path = ROOT / "man" / f"{name}.scd"
+        section = re.search(r"^# SETTINGS\n(.*?)(?=^# )", path.read_text(), re.M | re.S)
+        # Without markup: *bold*, _underlined_, backslashes.
+        plain = re.sub(r"(?<!\\)[*_]|\\", "", section[1] if section else "")
+        pages[path] = before, [e for e in re.split(r"\n\n(?!\t)", plain) if "\n\t" in e]
+    completion = ROOT / "dist" / "completion" / "ima-replayd.bash"
+    completed = completion.read_text()
+    rows = list(settings_of_program())
+    for key, option, values, text in rows:
+        f.looked += 1
+        if not text.endswith("."):
+            f.add(ROOT / "daemon/settings.c", 1, f"{key}: --help has no sentence for it")
+        for path, (before, entries) in pages.items():
+            head = f"{before}{option if before else key}={values}"
+            if not any(" ".join(e.split("\n\n")[0].split()) == f"{head} {text}" for e in entries):
+                f.add(path, 1, f"SETTINGS: does not begin as --help: {head} {text}")
+        words = " ".join(v for v in values.split("|") if not v.isupper())
+        if words and f"--{option}) options='{words}' ;;" not in completed:
+            f.add(completion, 1, f"--{option}= is not completed to {words}")
+    for path, (_, entries) in pages.items():
+        if len(entries) != len(rows):
+            f.add(path, 1, f"SETTINGS: {len(entries)} entries for {len(rows)} settings")
+    return f.done("settings")
+
+
+def catalog():
+    f = Findings()
+    header, code = ROOT / "lib/os/fact.h", ROOT / "lib/os/fact.c"
+    entries = ROOT / "systemd/ima-replay.catalog"
+    facts = re.findall(r"^\s+(FACT_[A-Z_]+),", without_comments(header.read_text()), re.M)
+    ids = re.findall(r'^\s+\[(FACT_\w+)\] = "([^"]*)"', code.read_text(), re.M)
+    # The comment above an entry names its fact; then the id, headers, a blank line, sentences.
+    parts = re.split(r"^# (FACT_\w+)\n-- (\S+)\n", entries.read_text(), flags=re.M)
+    told = list(zip(parts[1::3], parts[2::3]))
+    f.looked = len(facts)
+    for path, pairs in ((code, ids), (entries, told)):
+        names, numbers = [p[0] for p in pairs], [p[1] for p in pairs]
+        for name in sorted(set(facts) ^ set(names)):
+            f.add(path, 1, f"{name} is {'missing' if name in facts else 'no fact'}")
+        for twice in sorted({x for x in names + numbers if (names + numbers).count(x) > 1}):
+            f.add(path, 1, f"{twice} is there more than once")
+        for number in numbers:
+            if not re.fullmatch(r"[0-9a-f]{32}", number):
+                f.add(path, 1, f"{number} is no id")
+    for name, number in sorted(set(ids) ^ set(told)):
+        f.add(entries, 1, f"{name} {number} is only {'in the code' if (name, number) in ids else 'here'}")
+    if len(told) != len(re.findall(r"^-- ", entries.read_text(), re.M)):
+        f.add(entries, 1, "an entry has no name above it")
+    for (name, _), text in zip(told, parts[3::3]):
+        if not re.match(r"Subject: \S.*\nDefined-By: ima-replay\nDocumentation: man:\S+\(\d\)\n\n\S", text):
+            f.add(entries, 1, f"{name}: headers or text are not as they should be")
+    return f.done("catalog")
+
+
+def units():
+    """systemd-analyze has nothing to say of the units, and calls them safe."""
+    if not shutil.which("systemd-analyze"):
+        print("units: systemd-analyze is not installed")
+        return SKIP
+    f = Findings()
+    with tempfile.TemporaryDirectory() as top:
+        sbin = pathlib.Path(os.environ["IMA_REPLAYD"]).parent
+        for path in sorted((ROOT / "systemd").iterdir()):
+            if path.name.removesuffix(".in").endswith((".service", ".target", ".socket")):
+                text = path.read_text().replace("@SBINDIR@", str(sbin))
+                (pathlib.Path(top) / path.name.removesuffix(".in")).write_text(text)
+        units = sorted(pathlib.Path(top).iterdir())
+        f.looked = len(units)
+        said = subprocess.run(["systemd-analyze", "verify", "--man=no", *units], capture_output=True, text=True)
+        for line in (said.stdout + said.stderr).splitlines():
+            if "ima-replay" in line:
+                f.add(ROOT / "systemd", 1, line)
+        for unit in units:
+            if unit.suffix == ".service" and subprocess.run(
+                    ["systemd-analyze", "security", "--offline=yes", f"--threshold={EXPOSURE_MAX}", unit],
+                    capture_output=True).returncode != 0:
+                f.add(ROOT / "systemd" / unit.name, 1, f"exposure is above {EXPOSURE_MAX / 10}")
+    return f.done("units")
+
+
 CHECKS = {"layers": layers, "headers": headers, "purity": purity, "banned": banned, "sizes": sizes,
-          "format": layout, "shell": shell, "options": options}
+          "format": layout, "shell": shell, "options": options, "settings": settings,
+          "catalog": catalog, "units": units}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in CHECKS:
