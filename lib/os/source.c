@@ -83,6 +83,9 @@ static int source_saw(Source *s, const MlistRecord *record) {
 
         if (s->options.hold || !s->options.spool || s->n_given <= s->n_seen)
                 return 0;
+        /* Without a whole copy the list is never let go: what this takes is bounded by SpoolMax. */
+        if (spool_held(s->options.spool).n_records + 1 < s->n_given)
+                return 0;
         s->n_seen = s->n_given;
         s->last = (SpoolMark){};
         if (record->is_violation)

@@ -39,6 +39,12 @@ def program(variable):
     return path
 
 
+def is_sanitized(path):
+    """Built with AddressSanitizer: its memory is no measure."""
+    with open(path, "rb") as f:
+        return b"__asan_init" in f.read()
+
+
 def run(*argv, timeout=60):
     """Return (rc, out, err); rc is negative for a signal and None after a timeout."""
     env = dict(os.environ, LC_ALL="C.UTF-8", NO_COLOR="1")

@@ -102,6 +102,22 @@ static void test_rest_or_hold(void **state) {
         }
 }
 
+/* Rewound, and given again as far as the spool goes: the kernel has records behind that. */
+static void test_rest_of_full_spool(void **state) {
+        _cleanup_(spool_freep) Spool *spool = NULL;
+        _cleanup_(locked_freep) Source *s = NULL;
+
+        (void)state;
+        lay_out("Babc", NULL);
+        assert_int_equal(spool_open(&root, word_bytes("Ba").n + 2UL * SPOOL_ROW_SIZE, &spool), 0);
+        open_source(false, spool, &s);
+        check_gives(s, spool, "Babc");
+        assert_int_equal(spool_facts(spool).n_records, 2);
+        assert_int_equal(source_rewind(s), 0);
+        check_gives(s, spool, "Ba");
+        assert_int_equal(source_rest(s), SOURCE_E_HELD);
+}
+
 /* Where it may measure anything again, no record shows anything. */
 static void test_kernel_that_repeats(void **state) {
         static const struct {
@@ -207,6 +223,30 @@ static void test_rest(void **state) {
                 check_gives(s, spool, rests[i].before);
                 check_gives(s, spool, rests[i].gives);
         }
+}
+
+/* After a restart: what only the spool has shows nothing in the kernel's list. */
+static void test_rest_after_restart(void **state) {
+        _cleanup_(spool_freep) Spool *spool = NULL;
+        _cleanup_(locked_freep) Source *s = NULL;
+
+        (void)state;
+        lay_out("bcde", "Babcd");
+        open_spool(&spool);
+        open_source(false, spool, &s);
+        for (const char *c = "Babcde"; *c; ++c) {
+                check_gives(s, spool, (const char[]){ *c, '\0' });
+                assert_int_equal(source_rest(s), source_n_given(s) <= 2 ? SOURCE_E_HELD : 0);
+        }
+        put_list("ef");
+        check_gives(s, spool, "f");
+        assert_int_equal(source_n_trimmed(s), 5);
+        assert_int_equal(source_rewind(s), 0);
+        /* What was given before is no reason to let go either. */
+        check_gives(s, spool, "Ba");
+        assert_int_equal(source_rest(s), SOURCE_E_HELD);
+        check_gives(s, spool, "bcdef");
+        assert_int_equal(source_rest(s), 0);
 }
 
 /* Violations at the end: held until one comes that is none; and then any of them may be gone. */
@@ -386,8 +426,10 @@ int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rewind),
                 cmocka_unit_test(test_rest_or_hold),
+                cmocka_unit_test(test_rest_of_full_spool),
                 cmocka_unit_test(test_kernel_that_repeats),
                 cmocka_unit_test(test_rest),
+                cmocka_unit_test(test_rest_after_restart),
                 cmocka_unit_test(test_violations_at_the_end),
                 cmocka_unit_test(test_empty_for_a_while),
                 cmocka_unit_test(test_many),
