@@ -231,6 +231,7 @@ int plan_at_end(Plan *p, PlanStep *ret_step) {
 
 int on_list_end(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         p->is_cut = e->is_cut;
+        p->looked_usec = p->now_usec;
         p->away_usec = 0;
         p->is_released = false; /* or it was taken again, to look */
         return plan_at_end(p, ret_step);
@@ -263,9 +264,14 @@ int on_list_away(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
 
 /* A list that lost records is read anew: what is missing must show, or be known to be trimmed. */
 int on_count(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
+        bool is_due;
+
         if (e->is_shrunk)
                 return step_plain(PLAN_STEP_REWIND, ret_step);
-        if (e->n_count > p->replay.n_records || p->is_cut)
+        /* Of a list that is let go as many records may be gone as came: its length does not show
+         * it. */
+        is_due = p->is_released && p->now_usec - p->looked_usec >= PLAN_LET_GO_USEC;
+        if (e->n_count > p->replay.n_records || p->is_cut || is_due)
                 return step_plain(PLAN_STEP_NEXT_RECORD, ret_step);
         return plan_at_end(p, ret_step); /* nothing new */
 }

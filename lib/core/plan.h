@@ -44,6 +44,7 @@
 #define PLAN_FAILED_USEC    (60 * PLAN_SEC)
 #define PLAN_POLL_MIN_USEC  (10 * PLAN_MSEC) /* a tenth of how long nothing came, between these */
 #define PLAN_POLL_MAX_USEC  (100 * PLAN_MSEC)
+#define PLAN_LET_GO_USEC    (3 * PLAN_SEC) /* between two looks at a list that is let go */
 #define PLAN_AWAY_USEC      (1 * PLAN_SEC) /* a list that cannot be opened is a state then */
 #define PLAN_VERIFY_IDLE_USEC                                                                      \
         (250 * PLAN_MSEC)         /* while following: a look at the PCR when it is quiet */
@@ -348,6 +349,7 @@ typedef struct Plan {
         uint64_t stuck_since_usec;
         uint64_t active_usec; /* last record seen */
         uint64_t used_usec;   /* session used last */
+        uint64_t looked_usec; /* the list was read to its end */
         uint64_t away_usec;   /* since when the list cannot be opened; 0: it can */
         uint64_t pause_usec;  /* after a close */
         bool pause_is_short;

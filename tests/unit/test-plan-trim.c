@@ -237,7 +237,7 @@ static void test_not_let_go(void **state) {
         }
         assert_int_equal(n_released, 0);
         (void)instance_run(&i, &m, 10 * PLAN_SEC, STEPS_MAX);
-        assert_int_equal(n_released, 1);
+        assert_in_range(n_released, 1, 4);
         assert_finished(&i, &m);
         model_deinit(&m);
 }
