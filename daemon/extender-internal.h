@@ -3,6 +3,7 @@
  * extender-internal.h -- what the files of the extender share:
  *   extender.c       step after step, waiting, stopping
  *   extender-list.c  steps that read the list and write what we keep of it
+ *   extender-gate.c  is there a TPM to be opened, and which?
  *   extender-tpm.c   steps that talk to the TPM
  */
 #pragma once
@@ -81,12 +82,13 @@ int extender_anchor(Extender *x);
 int extender_watch_count(Extender *x);
 int extender_read_anchor(Extender *x);
 
+int extender_ask_gate(Extender *x, bool *ret_open);
+
 /* The TPM: 0, or EXTENDER_E_PENDING. */
 enum {
         _EXTENDER_E_SUCCESS,
         EXTENDER_E_PENDING,
 };
 
-int extender_ask_gate(Extender *x, bool *ret_open);
 int extender_ask(Extender *x);
 int extender_close_tpm(Extender *x);

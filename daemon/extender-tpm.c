@@ -79,7 +79,7 @@ static Question question_of(const Extender *x) {
 }
 
 /* Banks that OpenSSL here cannot calculate are as good as unknown. */
-static int extender_open_hashers(Extender *x, TpmBanks *banks) {
+static int extender_open_hashers(Extender *x, TpmBanks *banks, BankMask *ret_all) {
         BankMask all = 0;
         DigestAlg missing;
         int r;
@@ -94,20 +94,22 @@ static int extender_open_hashers(Extender *x, TpmBanks *banks) {
                         banks->of[pcr] &= ~BANK(missing);
                 }
         }
+        if (r == 0)
+                *ret_all = all;
         return error_trace(r);
 }
 
-/* A new context has told its banks: what has the firmware extended? */
+/* A new context has told its banks: what has the firmware extended? Only the first that is believed
+ * is asked: the plan knows it from then on. */
 static int extender_opened(Extender *x) {
-        BankMask banks = 0;
         FirmwareError error;
+        BankMask banks = 0;
         int r;
 
-        r = extender_open_hashers(x, &x->reply.banks);
-        if (r < 0 || x->reply.outcome != TPM_DONE)
+        r = extender_open_hashers(x, &x->reply.banks, &banks);
+        if (r < 0 || x->reply.outcome != TPM_DONE || x->plan.banks_known)
                 return error_trace(r);
-        for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
-                banks |= x->reply.banks.of[pcr];
+
         r = node_read_firmware(x->config.root, x->tcti, banks, &x->hashers, &x->firmware, &error);
         if (r < 0)
                 return error_trace(r);

@@ -308,7 +308,6 @@ static void extender_take_stock(Extender *x) {
                 f->last_extend_usec = x->now_usec;
                 spool_extended(x->spool, x->extended, x->now_usec);
         }
-
         if (n_done > f->n_done) {
                 f->n_done = n_done;
                 lag_done(&x->lag, n_done, x->now_usec);
@@ -344,7 +343,6 @@ static int extender_step(Extender *x) {
         r = extender_next_step(x);
         if (r < 0)
                 return error_trace(r);
-
         if (extender_has_passed(x))
                 x->step = (PlanStep){ .kind = PLAN_STEP_STOP };
         return 0;

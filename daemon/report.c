@@ -81,6 +81,16 @@ static PlanVerdict report_verdict(const Plan *p) {
 }
 
 /**
+ * report_n_measured() - how many records the list has, as far as is known
+ * @x: the extender
+ *
+ * Return: records.
+ */
+uint64_t report_n_measured(const Extender *x) {
+        return MAX_OF(extender_lag(x)->n_seen, extender_plan(x)->n_listed);
+}
+
+/**
  * report_n_extended() - how many records are known to be in the TPM, or will never be
  * @x: the extender
  *
@@ -93,11 +103,12 @@ uint64_t report_n_extended(const Extender *x) {
 /**
  * report_status() - the whole of it
  * @x:          the extender
- * @device:     node or TCTI
+
  * @now_usec:   CLOCK_BOOTTIME
  * @ret_status: all of its bytes are written
  */
-void report_status(const Extender *x, const char *device, uint64_t now_usec, Status *ret_status) {
+void report_status(const Extender *x, uint64_t now_usec, Status *ret_status) {
+        const char *device = extender_device(x);
         const ExtenderFigures *f = extender_figures(x);
         const Plan *p = extender_plan(x);
         Status *s = ret_status;
@@ -117,7 +128,7 @@ void report_status(const Extender *x, const char *device, uint64_t now_usec, Sta
         s->reset_count = p->clock.reset_count;
         s->restart_count = p->clock.restart_count;
         s->state_usec = p->state_usec;
-        s->n_measured = MAX_OF(extender_lag(x)->n_seen, p->n_listed);
+        s->n_measured = report_n_measured(x);
         s->n_extended = report_n_extended(x);
         s->n_violations = p->n_violations;
         s->n_trimmed = f->n_trimmed;
@@ -174,7 +185,7 @@ void report_banks(BankMask banks, char *ret_text, size_t max) {
 void report_line(const Extender *x, uint64_t now_usec, char ret_line[static REPORT_LINE_SIZE]) {
         const ExtenderFigures *f = extender_figures(x);
         const Plan *p = extender_plan(x);
-        uint64_t n = MAX_OF(extender_lag(x)->n_seen, p->n_listed);
+        uint64_t n = report_n_measured(x);
         LagFigures lag;
 
         if (p->state != PLAN_FOLLOW || p->mode.mode != MODE_BYPASS) {

@@ -147,7 +147,7 @@ static int run_push(Run *run, uint64_t now) {
                 return 0;
         run->pushed = f->n_changes;
         run->pushed_usec = now;
-        report_status(run->extender, extender_device(run->extender), now, &run->status);
+        report_status(run->extender, now, &run->status);
         return error_trace(peer_server_push(run->peers, &run->status, f->token));
 }
 
@@ -179,8 +179,8 @@ static void run_show_progress(Run *run, uint64_t now) {
                 return;
         run->progress_usec = now;
         progress("%s: record %" PRIu64 " of %" PRIu64 ", %" PRIu64 " extended",
-                 plan_state_name(p->state), p->n_listed,
-                 MAX_OF(extender_lag(run->extender)->n_seen, p->n_listed), p->n_extended);
+                 plan_state_name(p->state), p->n_listed, report_n_measured(run->extender),
+                 p->n_extended);
 }
 
 /* Until when nobody needs us, if nothing happens. */
@@ -239,7 +239,7 @@ static int run_turn(Run *run) {
                 return error_trace(r);
         run_show_progress(run, now);
         if (!run->is_oneshot) {
-                say_news(&run->say, run->extender, extender_device(run->extender), now);
+                say_news(&run->say, run->extender, now);
                 run_tell_manager(run, now);
                 run_open_socket(run, now);
                 r = run_push(run, now);
@@ -273,7 +273,6 @@ static int run_begin(Run *run, const ExtenderConfig *config) {
                 run_watch_dev(run);
         if (run->is_oneshot)
                 return 0;
-
         run->watchdog_usec = service_watchdog_usec();
         service_notify_ready();
         return 0;

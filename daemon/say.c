@@ -20,7 +20,7 @@ static FactFields say_fields(const Extender *x) {
 
         f.state = plan_state_name(p->state);
         f.reason = p->reason == PLAN_REASON_NONE ? NULL : plan_reason_name(p);
-        f.measured = MAX_OF(extender_lag(x)->n_seen, p->n_listed);
+        f.measured = report_n_measured(x);
         f.extended = report_n_extended(x);
         return f;
 }
@@ -38,7 +38,8 @@ static void say_start(Say *s, const Extender *x, uint64_t now) {
              p->state == PLAN_WAIT_TPM ? "; waiting for the TPM" : "");
 }
 
-static void say_tpm(Say *s, const Extender *x, const char *device, uint64_t now) {
+static void say_tpm(Say *s, const Extender *x, uint64_t now) {
+        const char *device = extender_device(x);
         const Plan *p = extender_plan(x);
         FactFields f = say_fields(x);
         char banks[BANKS_SIZE];
@@ -222,12 +223,12 @@ static void say_state(Say *s, const Extender *x, uint64_t now) {
  * say_news() - tell what has become a fact since the last call
  * @s:        what was told
  * @x:        the extender
- * @device:   the TPM's name for people
+
  * @now_usec: CLOCK_BOOTTIME
  */
-void say_news(Say *s, const Extender *x, const char *device, uint64_t now_usec) {
+void say_news(Say *s, const Extender *x, uint64_t now_usec) {
         say_start(s, x, now_usec);
-        say_tpm(s, x, device, now_usec);
+        say_tpm(s, x, now_usec);
         say_state(s, x, now_usec);
         say_caught_up(s, x, now_usec);
         say_misfit(s, x, now_usec);

@@ -20,6 +20,6 @@ typedef struct Say {
         uint64_t n_trimmed;
 } Say;
 
-void say_news(Say *s, const Extender *x, const char *device, uint64_t now_usec);
+void say_news(Say *s, const Extender *x, uint64_t now_usec);
 void say_stopped(const Extender *x, uint64_t now_usec);
 int say_verdict(const Extender *x);

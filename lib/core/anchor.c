@@ -5,8 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define ALL_BANKS (BANK(_DIGEST_ALG_N) - 1)
-
 /**
  * anchor_boot_id_is_sound() - is this a boot id in the one form that it has here?
  * @boot_id: BOOT_ID_SIZE bytes

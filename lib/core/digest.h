@@ -29,6 +29,7 @@ typedef enum DigestAlg {
 typedef uint32_t BankMask;
 
 #define BANK(alg) ((BankMask)1 << (alg))
+#define ALL_BANKS (BANK(_DIGEST_ALG_N) - 1)
 
 /* The lowest bank of a mask that is not below @alg; _DIGEST_ALG_N when there is none. */
 static inline DigestAlg bank_from(BankMask mask, DigestAlg alg) {

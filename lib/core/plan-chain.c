@@ -146,8 +146,8 @@ int plan_on(Plan *p, PlanStep *ret_step) {
         if (p->wants_anchor)
                 return past_step_anchor(p, ret_step);
         if (!p->has_current && p->is_at_end)
-                return plan_at_end(p,
-                                   ret_step); /* what comes now is followed, not caught up with */
+                /* What comes now is followed, not caught up with. */
+                return plan_at_end(p, ret_step);
         if (!p->has_current)
                 return step_plain(PLAN_STEP_NEXT_RECORD, ret_step);
         if (pcr >= TPM_PCR_N)

@@ -268,8 +268,7 @@ int on_count(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
 
         if (e->is_shrunk)
                 return step_plain(PLAN_STEP_REWIND, ret_step);
-        /* Of a list that is let go as many records may be gone as came: its length does not show
-         * it. */
+        /* Let go, it may have lost as many records as came: its length does not show that. */
         is_due = p->is_released && p->now_usec - p->looked_usec >= PLAN_LET_GO_USEC;
         if (e->n_count > p->replay.n_records || p->is_cut || is_due)
                 return step_plain(PLAN_STEP_NEXT_RECORD, ret_step);
@@ -318,7 +317,6 @@ int plan_rest(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         case PLAN_EVENT_PCR:
         case PLAN_EVENT_EXTENDED:
         case PLAN_EVENT_FLUSHED:
-
         case PLAN_EVENT_STOP:
         case _PLAN_EVENT_N:
                 break;

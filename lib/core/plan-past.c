@@ -72,41 +72,42 @@ bool past_wants_measured(const Plan *p) {
         return !p->is_measured;
 }
 
-int past_read_measured(Plan *p, PlanStep *ret_step) {
-        uint32_t pcr = 0;
-
+/* The first of them, from there on, that has a bank; MEASURED_PCR_N: none has. */
+static uint32_t past_next_measured(const Plan *p, uint32_t pcr) {
         while (pcr < MEASURED_PCR_N && !p->banks.of[pcr])
                 ++pcr;
-        if (pcr == MEASURED_PCR_N) {
-                p->is_measured = true; /* no bank has any of them */
-                return plan_on(p, ret_step);
-        }
+        return pcr;
+}
+
+static int past_measure(Plan *p, uint32_t pcr, PlanStep *ret_step) {
         p->is_measuring = true;
         return step_read_more(p, pcr, ret_step);
 }
 
+int past_read_measured(Plan *p, PlanStep *ret_step) {
+        uint32_t pcr = past_next_measured(p, 0);
+
+        if (pcr < MEASURED_PCR_N)
+                return past_measure(p, pcr, ret_step);
+        p->is_measured = true; /* nothing can be looked at */
+        return plan_on(p, ret_step);
+}
+
 /* One PCR with a value is enough; all of them zero, twice in two contexts, is a verdict. */
 int past_on_measured(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
-        uint32_t pcr = p->reading;
+        uint32_t pcr = past_next_measured(p, p->reading + 1);
 
-        FOREACH_BANK(alg, p->banks.of[pcr])
+        FOREACH_BANK(alg, p->banks.of[p->reading])
                 if (!bytes_is_zero(digest_bytes(alg, &e->values->of[alg])))
                         p->is_measured = true;
-        p->is_measuring = false;
         if (p->is_measured)
                 return plan_on(p, ret_step);
-        do
-                ++pcr;
-        while (pcr < MEASURED_PCR_N && !p->banks.of[pcr]);
-        if (pcr == MEASURED_PCR_N) {
-                if (p->was_unmeasured)
-                        return step_settle(p, PLAN_TPM_RESET, PLAN_REASON_FIRMWARE_PCRS_ZERO,
-                                           ret_step);
-                p->was_unmeasured = true;
-                return plan_suspect(p, PLAN_TPM_RESET, PLAN_REASON_FIRMWARE_PCRS_ZERO, 0, ret_step);
-        }
-        p->is_measuring = true;
-        return step_read_more(p, pcr, ret_step);
+        if (pcr < MEASURED_PCR_N)
+                return past_measure(p, pcr, ret_step);
+        if (p->was_unmeasured)
+                return step_settle(p, PLAN_TPM_RESET, PLAN_REASON_FIRMWARE_PCRS_ZERO, ret_step);
+        p->was_unmeasured = true;
+        return plan_suspect(p, PLAN_TPM_RESET, PLAN_REASON_FIRMWARE_PCRS_ZERO, 0, ret_step);
 }
 
 /* The main PCR was verified: is that what the anchor says? */

@@ -9,8 +9,6 @@
  */
 #include "core/plan-internal.h"
 
-#include <string.h>
-
 int repair_begin(Plan *p, PlanStep *ret_step) {
         PlanChain *c = &p->chain[p->main_pcr];
 

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#define ALL_BANKS (BANK(_DIGEST_ALG_N) - 1)
-
 static bool status_text_ends(const char text[static STATUS_TEXT_SIZE]) {
         return memchr(text, '\0', STATUS_TEXT_SIZE) != NULL;
 }

@@ -21,7 +21,7 @@ static Tri probe_securityfs(const Root *root) {
 
         if (root->is_given)
                 return probe_exists(root, SECURITYFS);
-        r = probe_open(root, SECURITYFS, O_RDONLY | O_DIRECTORY, &fd);
+        r = root_open(root, SECURITYFS, O_RDONLY | O_DIRECTORY, &fd);
         if (r < 0)
                 return r == -ENOENT ? TRI_NO : TRI_UNKNOWN;
         return fstatfs(fd, &fs) < 0 ? TRI_UNKNOWN : tri_of(fs.f_type == SECURITYFS_MAGIC);
@@ -49,8 +49,8 @@ static void look_at_record(const Root *root, ImaFacts *f) {
         _cleanup_close_ int fd = -1;
         MlistRecord record;
 
-        if (probe_open(root, IMA_DIR "/binary_runtime_measurements",
-                       O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) < 0 ||
+        if (root_open(root, IMA_DIR "/binary_runtime_measurements",
+                      O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) < 0 ||
             listfile_new(fd, DIGEST_SHA1, &list) != 0 || listfile_next(list, &record) != 0)
                 return;
         mode_look_at_record(&record, listfile_form(list)->order, &f->mode);

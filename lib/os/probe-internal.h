@@ -12,7 +12,6 @@
 typedef void ProbeVisit(void *userdata, const char *name);
 typedef void ProbeLine(void *userdata, Bytes line);
 
-int probe_open(const Root *root, const char *path, int flags, int *ret_fd);
 Tri probe_is_below(const Root *root, const char *directory, const char *name, const char *member);
 int probe_link(const Root *root, const char *path, char *ret_text, size_t max);
 Tri probe_list(const Root *root, const char *path, ProbeVisit *visit, void *userdata);

@@ -43,7 +43,7 @@ static bool look_at_config(const Root *root, const char *path, KernelFacts *fact
         _cleanup_close_ int fd = -1;
         ConfigLook look = {};
 
-        if (probe_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) < 0)
+        if (root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) < 0)
                 return false;
         probe_lines(fd, look_at_option, &look);
         if (!look.is_whole)
@@ -84,7 +84,7 @@ static void look_at_modules(const Root *root, const char *path, PartBuild build,
         _cleanup_close_ int fd = -1;
         ModuleLook look = { .facts = facts, .build = build };
 
-        if (probe_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) == 0)
+        if (root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) == 0)
                 probe_lines(fd, look_at_module, &look);
 }
 

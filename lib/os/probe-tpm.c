@@ -50,7 +50,7 @@ static NodeState look_at_node(const Root *root, uint32_t number) {
         int r;
 
         (void)snprintf(path, sizeof(path), "dev/tpmrm%u", (unsigned)number);
-        r = probe_open(root, path, O_PATH, &fd);
+        r = root_open(root, path, O_PATH, &fd);
         if (r < 0)
                 return r == -ENOENT || r == -ENOTDIR ? NODE_ABSENT : NODE_UNKNOWN;
         if (faccessat(fd, "", R_OK | W_OK, AT_EMPTY_PATH | AT_EACCESS) == 0)
@@ -235,7 +235,7 @@ static void look_at_table(const Root *root, AnnouncedFacts *f) {
         size_t n;
 
         f->acpi_table = probe_exists(root, ACPI_TABLE);
-        if (probe_open(root, ACPI_TABLE, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) < 0 ||
+        if (root_open(root, ACPI_TABLE, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) < 0 ||
             read_whole(fd, data, sizeof(data), &n) < 0)
                 return;
         in = bytes_of(data, n);

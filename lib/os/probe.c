@@ -14,28 +14,12 @@
 
 #define ENTRIES_MAX 4096U       /* of a directory; a bus has some hundreds */
 #define READS_MAX   (1U << 17)  /* of one file in one look; /dev/kmsg gives a record each */
-#define OPENS_MAX   128U        /* of one path, until nothing interferes */
 #define LINE_ROOM   (16U << 10) /* a record of /dev/kmsg has 8 KiB at most (kernel printk.h) */
 #define CMDLINE_MAX (16U << 10) /* COMMAND_LINE_SIZE is 2 to 4 KiB */
 
 /*
  * Small looks
  */
-
-/*
- * As root_open(). Below a root the kernel gives up a path with ".." in it (each link of sysfs) when
- * anything on the machine is renamed or mounted at that moment: openat2(2), EAGAIN.
- */
-int probe_open(const Root *root, const char *path, int flags, int *ret_fd) {
-        int r = -EAGAIN;
-
-        for (uint32_t n = 0; n < OPENS_MAX; ++n) {
-                r = root_open(root, path, flags, ret_fd);
-                if (r != -EAGAIN)
-                        break;
-        }
-        return r;
-}
 
 /**
  * probe_exists() - is there something at a path?
@@ -46,7 +30,7 @@ int probe_open(const Root *root, const char *path, int flags, int *ret_fd) {
  */
 Tri probe_exists(const Root *root, const char *path) {
         _cleanup_close_ int fd = -1;
-        int r = probe_open(root, path, O_PATH, &fd);
+        int r = root_open(root, path, O_PATH, &fd);
 
         return r == 0 ? TRI_YES : r == -ENOENT || r == -ENOTDIR ? TRI_NO : TRI_UNKNOWN;
 }
@@ -73,7 +57,7 @@ int probe_text(const Root *root, const char *path, char *ret_text, size_t max) {
         size_t n = 0;
         int r;
 
-        r = probe_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd);
+        r = root_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd);
         if (r == 0)
                 r = read_whole(fd, ret_text, max, &n);
         if (r < 0)
@@ -92,7 +76,7 @@ int probe_link(const Root *root, const char *path, char *ret_text, size_t max) {
         ssize_t n;
         int r;
 
-        r = probe_open(root, path, O_PATH | O_NOFOLLOW, &fd);
+        r = root_open(root, path, O_PATH | O_NOFOLLOW, &fd);
         if (r < 0)
                 return r;
         n = readlinkat(fd, "", ret_text, max);
@@ -111,7 +95,7 @@ Tri probe_list(const Root *root, const char *path, ProbeVisit *visit, void *user
         DIR *dir;
         int r;
 
-        r = probe_open(root, path, O_RDONLY | O_DIRECTORY, &fd);
+        r = root_open(root, path, O_RDONLY | O_DIRECTORY, &fd);
         if (r < 0)
                 return r == -ENOENT || r == -ENOTDIR ? TRI_NO : TRI_UNKNOWN;
         dir = fdopendir(fd);
@@ -175,7 +159,7 @@ static int probe_kmsg_open(const Root *root) {
                 _cleanup_close_ int fd = -1;
                 struct stat st;
 
-                if (probe_open(root, paths[i], O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) == 0 &&
+                if (root_open(root, paths[i], O_RDONLY | O_NONBLOCK | O_NOCTTY, &fd) == 0 &&
                     fstat(fd, &st) == 0 && S_ISREG(st.st_mode) == root->is_given)
                         return take_fd(&fd);
         }
@@ -236,7 +220,7 @@ int probe_machine(const Root *root, const ProbeOptions *options, MachineFacts *r
         int r;
 
         probe_memory_init(&once);
-        r = probe_open(root, ".", O_PATH | O_DIRECTORY, &fd);
+        r = root_open(root, ".", O_PATH | O_DIRECTORY, &fd);
         if (r < 0)
                 return error_origin(r);
         if (!memory->kernel_is_known)

@@ -18,7 +18,7 @@
 
 /* openat2(2): a ".." below a root fails with EAGAIN while anything is renamed or mounted anywhere.
  */
-#define ROOT_TRIES 64U
+#define ROOT_TRIES 128U
 
 /**
  * root_init() - choose the root

@@ -31,8 +31,6 @@
 
 #define POISON 0xa5
 
-#define ALL_BANKS (BANK(_DIGEST_ALG_N) - 1)
-
 /* One hasher for each algorithm; open between setup and teardown of a group of tests. */
 extern Hashers all_hashers;
 int all_hashers_open(void **state);
