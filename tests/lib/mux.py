@@ -32,6 +32,11 @@ def code_of(command):
     return struct.unpack_from(">I", command, 6)[0]
 
 
+def pcr_of(command):
+    """The PCR that it extends; PCR_N: none."""
+    return min(struct.unpack_from(">I", command, 10)[0], PCR_N) if code_of(command) == PCR_EXTEND else PCR_N
+
+
 class Client:
     def __init__(self, n):
         self.n, self.port = n, world.free_ports()
@@ -48,13 +53,14 @@ class Mux:
     """For the `with` block.
 
     delay: seconds that a command takes, may be changed on the way; shuffle: a seed
-    counts: of each command code, all clients; record: (client, command code, response code or None)
+    meet: nobody's first extend goes before everybody has one to send, so that they do meet
+    counts: of each command code, all clients; record: (client, command code, PCR that it extends or PCR_N, response code or None)
     extended: (client, PCR, CLOCK_BOOTTIME in us when its answer was given out) of each good
               PCR_Extend of a PCR (that is: not the probe's)
     """
 
-    def __init__(self, tpm, n=1, delay=0.0, shuffle=None):
-        self.tpm, self.delay = tpm, delay
+    def __init__(self, tpm, n=1, delay=0.0, shuffle=None, meet=False):
+        self.tpm, self.delay, self.meet = tpm, delay, meet
         self.rng = random.Random(shuffle) if shuffle is not None else None
         self.clients = [Client(i) for i in range(n)]
         self.record, self.extended = [], []
@@ -175,12 +181,23 @@ class Mux:
             data = b""
         self.buffers[s] = client, data
 
+    def due(self):
+        """The commands that may go now."""
+        if self.meet:
+            ready = {w.client for w in self.waiting if pcr_of(w.command) < PCR_N}
+            self.meet = len(ready) < len(self.clients)
+        return [w for w in self.waiting if not self.meet or pcr_of(w.command) == PCR_N]
+
     def begin(self):
         """The next command goes to the TPM."""
-        w = self.waiting.pop(self.rng.randrange(len(self.waiting)) if self.rng else 0)
+        due = self.due()
+        if not due:
+            return
+        w = due[self.rng.randrange(len(due)) if self.rng else 0]
+        self.waiting.remove(w)
         drop, w.client.drop = w.client.drop, None
         answer = b"" if drop == NOT_ASKED else self.run(w)
-        self.record.append((w.client.n, code_of(w.command), struct.unpack_from(">I", answer, 6)[0] if answer else None))
+        self.record.append((w.client.n, code_of(w.command), pcr_of(w.command), struct.unpack_from(">I", answer, 6)[0] if answer else None))
         self.answer = time.monotonic() + self.delay, w, answer if drop is None else b""
 
     def run(self, w):
@@ -194,7 +211,7 @@ class Mux:
     def end(self):
         _, w, answer = self.answer
         self.answer = None
-        pcr = struct.unpack_from(">I", w.command, 10)[0] if code_of(w.command) == PCR_EXTEND else PCR_N
+        pcr = pcr_of(w.command)
         if pcr < PCR_N and answer[6:10] == bytes(4):
             self.extended.append((w.client.n, pcr, now_usec()))
         if not answer:
