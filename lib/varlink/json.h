@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * json.h -- JSON objects for output, over json-c.
+ * json.h -- JSON objects, over json-c.
  *
  * Text goes in only as bytes and is escaped on the way (rule I14), so nothing from outside can
- * break the document or a terminal.
+ * break the document or a terminal. What comes from outside is taken by a table that says what
+ * may be there.
  */
 #pragma once
 
@@ -32,3 +33,45 @@ int json_put_text(Json *map, const char *key, Bytes text);
 int json_put_hex(Json *map, const char *key, Bytes data);
 int json_add(Json *array, Json **child);
 int json_print(FILE *f, Json *j, JsonForm form);
+
+/*
+ * Reading
+ */
+
+typedef enum JsonType {
+        JSON_TYPE_BOOL,  /* into a JsonBool */
+        JSON_TYPE_U64,   /* into a JsonU64; an integer from 0 on */
+        JSON_TYPE_TEXT,  /* into a Bytes: borrowed from the object, without its NUL; raw */
+        JSON_TYPE_MAP,   /* into a const Json *, borrowed */
+        JSON_TYPE_ARRAY, /* likewise */
+        _JSON_TYPE_N,
+} JsonType;
+
+/* A member that is absent or null leaves these zeroed. */
+typedef struct JsonBool {
+        bool is_set, value;
+} JsonBool;
+
+typedef struct JsonU64 {
+        bool is_set;
+        uint64_t value;
+} JsonU64;
+
+typedef struct JsonField {
+        const char *name;
+        JsonType type;
+        bool is_required;
+        size_t offset; /* in what is filled */
+} JsonField;
+
+enum {
+        _JSON_E_SUCCESS,
+        JSON_E_UNFIT, /* a member is missing, has another type, or (strict) is not in the table */
+};
+
+/* Strict: a member that is not in the table does not fit. Else it is passed over. */
+int json_take(const Json *map, const JsonField fields[], size_t n_fields, bool is_strict,
+              void *into, const char **ret_bad);
+size_t json_length(const Json *array);
+const Json *json_at(const Json *array, size_t i);
+int json_parse(Bytes text, unsigned depth_max, Json **ret_value);
