@@ -219,6 +219,21 @@ static void examine_pcr(Doctor *d) {
                            "%s", texts[d->pcr]);
 }
 
+static void examine_others(Doctor *d) {
+        const OtherFacts *others = &d->others;
+
+        if (others->program == TRI_YES)
+                doctor_say(doctor_add(d, "other-program", "others", DOCTOR_NOTE,
+                                      ADVICE_OTHER_PROGRAM, PART_NONE),
+                           "%s runs, and extends IMA's records, too", others->program_name);
+        if (others->systemd == TRI_YES)
+                (void)doctor_add(d, "other-systemd", "others", DOCTOR_NOTE, ADVICE_OTHER_SYSTEMD,
+                                 PART_NONE);
+        if (others->program == TRI_NO && others->systemd != TRI_YES)
+                doctor_say(doctor_add(d, "others", "others", DOCTOR_GOOD, ADVICE_NONE, PART_NONE),
+                           "nobody else that extends PCR 10 can be seen");
+}
+
 /*
  * The sum of it
  */
@@ -295,4 +310,6 @@ void doctor_examine(Doctor *d) {
         examine_tpm(d);
         examine_banks(d);
         examine_pcr(d);
+        if (has_ima)
+                examine_others(d);
 }

@@ -25,7 +25,7 @@ typedef struct DoctorRow {
         KernelPart part;
 } DoctorRow;
 
-#define DOCTOR_ROWS_MAX 12U
+#define DOCTOR_ROWS_MAX 14U
 
 /* Who extended PCR 10, as far as its value tells. */
 typedef enum DoctorPcr {
@@ -40,6 +40,7 @@ typedef struct Doctor {
         MachineFacts facts;
         GateOptions options;
         DoctorPcr pcr;
+        OtherFacts others;
         GateVerdict gate;
         Mode mode;    /* MODE_UNDECIDED: it cannot be told */
         Advice cause; /* the first, ADVICE_NONE where attestation can work */

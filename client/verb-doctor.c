@@ -189,6 +189,7 @@ int verb_doctor(const CtlOptions *o) {
         r = probe_machine(&root, &how, &d->facts);
         if (r < 0)
                 return error_trace(r);
+        probe_others(&root, &d->others);
         d->options.tpm = o->tpm;
         doctor_judge(d);
         d->pcr = doctor_look_at_pcr(&root, d);

@@ -165,6 +165,15 @@ static const AdviceRow rows[_ADVICE_N] = {
                                  "if it does not follow from the list this boot cannot attest",
                                  "look for other extenders (keylime_ima_emulator, tpm2_pcrextend); "
                                  "'ima-replayctl verify' tells" },
+        [ADVICE_OTHER_PROGRAM] = { "other-program",
+                                   "another program that extends IMA's records is running",
+                                   "records are extended twice, and PCR 10 follows from no list",
+                                   "stop and disable it: one program may extend PCR 10" },
+        [ADVICE_OTHER_SYSTEMD] = { "other-systemd",
+                                   "systemd has extended PCR 10 by itself in this boot",
+                                   "PCR 10 does not follow from IMA's list alone",
+                                   "find who in /run/log/systemd/tpm2-measure.log; let it use "
+                                   "another PCR, and boot again" },
 };
 
 /**

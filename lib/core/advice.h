@@ -45,6 +45,8 @@ typedef enum Advice {
         ADVICE_NODE_DENIED,
         ADVICE_BANKS_NONE,
         ADVICE_PCR_FOREIGN,
+        ADVICE_OTHER_PROGRAM,
+        ADVICE_OTHER_SYSTEMD,
         _ADVICE_N,
 } Advice;
 

@@ -115,6 +115,15 @@ typedef struct ImaFacts {
         ModeFacts mode;
 } ImaFacts;
 
+/* Who else extends PCR 10; only `doctor` asks. */
+#define OTHER_NAME_MAX 16U /* kernel TASK_COMM_LEN: a longer name is cut */
+
+typedef struct OtherFacts {
+        Tri program;                       /* one that is known to extend IMA's records runs */
+        char program_name[OTHER_NAME_MAX]; /* its name, as the kernel cuts it */
+        Tri systemd;                       /* its log has an event for PCR 10 */
+} OtherFacts;
+
 typedef struct MachineFacts {
         KernelFacts kernel;
         KmsgFacts kmsg;

@@ -130,6 +130,28 @@ def examine(name, root):
     check("{" not in out, f"{name}: a placeholder is left")
 
 
+def others(root):
+    """Who else extends PCR 10: what runs, and what systemd wrote down."""
+    def seen():
+        _, found = doctor(root, "-j")
+        return {c["name"]: (c["state"], c["text"]) for c in found["checks"] if c["name"].startswith("other")}
+    log = pathlib.Path(root, "run/log/systemd/tpm2-measure.log")
+    comm = pathlib.Path(root, "proc/4711/comm")
+    for path in (log, comm):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    comm.write_text("keylime_agent\n")
+    log.write_text('\x1e{"pcr":11,"digests":[],"content":{"string":"\\"pcr\\":10,"}}\n')
+    check(list(seen()) == ["others"], f"nobody else: {seen()}")
+    comm.write_text("keylime_ima_emu\n")
+    name, (state, text) = next(iter(seen().items()))
+    check((name, state) == ("other-program", "note") and text.startswith("keylime_ima_emu runs"), f"a program: {text}")
+    log.write_text('\x1e{"pcr":11,"digests":[]}\n\x1e{"pcr":10,"digests":[]}\n')
+    check(list(seen()) == ["other-program", "other-systemd"], f"and systemd: {seen()}")
+    comm.unlink()
+    check(list(seen()) == ["other-systemd"], f"systemd alone: {seen()}")
+    log.unlink()
+
+
 def main():
     names = {p.stem for p in MACHINES.glob("*.txt")}
     check(names == set(EXPECTED), f"machines and expectations differ: {sorted(names ^ set(EXPECTED))}")
@@ -146,6 +168,7 @@ def main():
         _, found = doctor(f"{top}/made-spi-foreign", "-j")
         check({"name": "pcr10", "state": "good"}.items() <=
               next(c for c in found["checks"] if c["name"] == "pcr10").items(), "PCR 10 is ours")
+        others(f"{top}/made-spi-loaded")
         # Names from sysfs are no terminal sequences.
         driver = pathlib.Path(top, "made-spi-loaded/sys/devices/platform/soc/fe204000.spi/spi_master/spi0/spi0.1/driver")
         driver.unlink()
