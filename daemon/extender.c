@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <assert.h>
+#include <openssl/crypto.h>
 #include <openssl/rand.h>
 
 #include "base/error.h"
@@ -24,7 +25,8 @@ int extender_new(const ExtenderConfig *config, Extender **ret_extender) {
         _cleanup_(extender_freep) Extender *x = calloc(1, sizeof(*x));
         int r;
 
-        if (!x)
+        /* OpenSSL 3.0 that had no memory for its context crashes in whatever is called next. */
+        if (!x || !OSSL_LIB_CTX_get0_global_default())
                 return error_origin(-ENOMEM);
         x->lock_fd = -1;
         x->config = *config;
