@@ -29,6 +29,7 @@ import world
 RUN = "run/ima-replay"
 ROW_SIZE = 24
 NOT_HERE = 126
+RUN_SECONDS = 30
 
 
 def scale():
@@ -93,9 +94,15 @@ class Case:
 
     def run(self, *prefix, env=None):
         """(exit status, what it said)"""
-        p = subprocess.run([*prefix, *self.argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                           stderr=subprocess.STDOUT, env={**self.env, **(env or {})}, timeout=60)
-        return p.returncode, p.stdout.decode(errors="replace")
+        with subprocess.Popen([*prefix, *self.argv], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, env={**self.env, **(env or {})}) as p:
+            try:
+                out = p.communicate(timeout=RUN_SECONDS)[0]
+            except subprocess.TimeoutExpired:
+                # With at-syscall what it traces dies, too.
+                p.kill()
+                return None, "no end"
+        return p.returncode, out.decode(errors="replace")
 
     def stopped(self, n, what, calls=None):
         """A run up to its n-th call."""
