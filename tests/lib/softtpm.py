@@ -10,16 +10,57 @@ libtpms has one TPM per process, so one look at a time; processes may look at on
 import ctypes
 import ctypes.util
 import hashlib
-import os
 import struct
-import tempfile
 
 import harness
 
 BANK_IDS = {"sha1": 0x4, "sha256": 0xb, "sha384": 0xc, "sha512": 0xd}
 MAGIC = b"imr-tpm2"
 PERMANENT, VOLATILE = 1, 2
+LIBC = ctypes.CDLL(None)
+LIBC.malloc.restype, LIBC.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+TPM_RETRY = 0x800           # tpm_error.h: how libtpms wants to hear that there is nothing
 PLATFORM, PASSWORD = 0x4000000c, 0x40000009
+
+
+class Memory:
+    """What libtpms keeps of a TPM; without callbacks it would be a file in the current directory."""
+
+    kept = {}
+    none = ctypes.CFUNCTYPE(ctypes.c_uint32)
+    loads = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.POINTER(ctypes.c_void_p), ctypes.POINTER(ctypes.c_uint32),
+                             ctypes.c_uint32, ctypes.c_char_p)
+    stores = ctypes.CFUNCTYPE(ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.c_char_p)
+
+    class Callbacks(ctypes.Structure):
+        """struct libtpms_callbacks of tpm_library.h; what is zero is not called."""
+
+    @staticmethod
+    def init():
+        return 0
+
+    @classmethod
+    def load(cls, data, n, _, name):
+        if name not in cls.kept:
+            return TPM_RETRY
+        n[0] = len(cls.kept[name])
+        data[0] = LIBC.malloc(n[0])
+        ctypes.memmove(data[0], cls.kept[name], n[0])
+        return 0
+
+    @classmethod
+    def store(cls, data, n, _, name):
+        cls.kept[name] = ctypes.string_at(data, n)
+        return 0
+
+    @classmethod
+    def callbacks(cls):
+        c = cls.Callbacks(ctypes.sizeof(cls.Callbacks), cls.none(cls.init), cls.loads(cls.load), cls.stores(cls.store))
+        return c
+
+
+Memory.Callbacks._fields_ = [("size", ctypes.c_int), ("init", Memory.none), ("load", Memory.loads), ("store", Memory.stores),
+                             *((name, ctypes.c_void_p) for name in ("delete", "io_init", "locality", "presence"))]
 
 
 class Libtpms:
@@ -32,10 +73,9 @@ class Libtpms:
             if not name:
                 harness.skip("no libtpms")
             cls.library = ctypes.CDLL(name)
-            # A TPM without callbacks keeps its permanent state in a directory of this name.
-            cls.place = tempfile.TemporaryDirectory(prefix="softtpm.")
-            os.environ["TPM_PATH"] = cls.place.name
             cls.call("ChooseTPMVersion", 1)
+            cls.callbacks = Memory.callbacks()
+            cls.call("RegisterCallbacks", ctypes.byref(cls.callbacks))
         return cls
 
     @classmethod
@@ -52,7 +92,7 @@ class Libtpms:
         cls.call("Process", ctypes.byref(response), ctypes.byref(n), ctypes.byref(size),
                  ctypes.create_string_buffer(data, len(data)), len(data))
         out = ctypes.string_at(response, n.value)
-        ctypes.CDLL(None).free(response)
+        LIBC.free(response)
         rc = struct.unpack_from(">I", out, 6)[0]
         if rc:
             raise RuntimeError(f"TPM command {code:#x}: {rc:#x}")
@@ -63,7 +103,7 @@ class Libtpms:
         data, n = ctypes.POINTER(ctypes.c_ubyte)(), ctypes.c_uint32()
         cls.call("GetState", kind, ctypes.byref(data), ctypes.byref(n))
         out = ctypes.string_at(data, n.value)
-        ctypes.CDLL(None).free(data)
+        LIBC.free(data)
         return out
 
 
@@ -74,8 +114,7 @@ def power_on(tpm):
 
 def make(path, banks):
     tpm = Libtpms.get()
-    for name in os.listdir(tpm.place.name):
-        os.unlink(f"{tpm.place.name}/{name}")
+    Memory.kept.clear()
     power_on(tpm)
     body = struct.pack(">IIIHBHI", PLATFORM, 9, PASSWORD, 0, 0, 0, len(BANK_IDS))
     body += b"".join(struct.pack(">HB3s", BANK_IDS[b], 3, b"\xff\xff\xff" if b in banks else bytes(3)) for b in BANK_IDS)
