@@ -69,6 +69,8 @@ class Case:
         softtpm.make(f"{self.top}/new", banks)
         self.begin = softtpm.look(f"{self.top}/new")[1]
         self.env = dict(os.environ, LC_ALL="C.UTF-8", NO_COLOR="1")
+        # Who is traced cannot be looked through for leaks.
+        self.traced_env = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
         self.argv = world.oneshot_argv(self.root, f"libtpms:{self.tpm}")
         if before:
             self.extend_first(records)
@@ -106,13 +108,15 @@ class Case:
 
     def stopped(self, n, what, calls=None):
         """A run up to its n-th call."""
-        return self.run(at_syscall(), "-n", str(n), "-w", what, *(["-c", ",".join(calls)] if calls else []))
+        return self.run(at_syscall(), "-n", str(n), "-w", what, *(["-c", ",".join(calls)] if calls else []),
+                        env=self.traced_env)
 
     def calls(self, names=None, reset=True):
         """[(name, result)] of an undisturbed run, and its exit status."""
         if reset:
             self.reset()
-        rc, said = self.run(at_syscall(), "-l", self.log, *(["-c", ",".join(names)] if names else []))
+        rc, said = self.run(at_syscall(), "-l", self.log, *(["-c", ",".join(names)] if names else []),
+                            env=self.traced_env)
         if rc == NOT_HERE:
             harness.skip("programs cannot be traced here (ptrace, seccomp)")
         with open(self.log, encoding="ascii") as f:

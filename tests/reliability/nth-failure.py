@@ -42,6 +42,7 @@ REPORT = re.compile(r"(ERROR: (Address|Leak|Memory)Sanitizer|runtime error:|Asse
 CALLS = ("read pread64 recvmsg getdents64 readlinkat write pwrite64 sendmsg sendto openat openat2 open rename renameat "
          "unlinkat mkdirat fchmodat ftruncate fsync flock poll epoll_wait epoll_create1 epoll_ctl eventfd2 timerfd_create "
          "fstatfs newfstatat mmap").split()
+ALLOCATIONS_MIN = 1000
 LIBRARY = ("memory", "crypto", "tss", "tss-after")
 # At SCALE=1, of so many one is taken: once, from there on.
 STRIDES = {"calls": (2, 8), "memory": (8, 80), "crypto": (5, 25), "tss": (1, 5), "tss-after": (1, 5)}
@@ -73,6 +74,10 @@ def count(case, kind):
 
 def jobs_of(case, kind, rng):
     n = count(case, kind)
+    if kind == "memory" and n < ALLOCATIONS_MIN and harness.is_sanitized(harness.program("IMA_REPLAYD")):
+        # clang links its malloc() into the program, where nothing comes before it; gcc does not.
+        print(f"{case}, memory: left out, the sanitizer's own malloc() cannot be made to fail", flush=True)
+        return []
     check(n > 20 * (kind != "crypto"), f"{case}: only {n} calls of {kind} were seen")
     jobs = []
     for goes_on, base in zip((False, True), STRIDES[kind]):
