@@ -75,8 +75,10 @@ def again(case, at):
     for life in range(LIVES_MAX):
         rc, said = case.stopped(at, "before" if life % 2 else "after")
         k, wrong = case.k()
-        if wrong or k < last:
-            return f"life {life}: {wrong or f'fell from {last} to {k}'}"
+        if wrong:
+            return f"life {life}: {wrong}"
+        if k < last:
+            return f"life {life}: fell from {last} to {k}"
         last = k
         if not points.is_killed(rc):
             return "" if rc == 0 else f"life {life} ends with {rc}: {said.strip()[:200]}"

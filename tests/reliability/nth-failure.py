@@ -43,6 +43,9 @@ CALLS = ("read pread64 recvmsg getdents64 readlinkat write pwrite64 sendmsg send
          "unlinkat mkdirat fchmodat ftruncate fsync flock poll epoll_wait epoll_create1 epoll_ctl eventfd2 timerfd_create "
          "fstatfs newfstatat mmap").split()
 ALLOCATIONS_MIN = 1000
+IS_SANITIZED = harness.is_sanitized(harness.program("IMA_REPLAYD"))
+if IS_SANITIZED:
+    CALLS.remove("mmap")        # the sanitizer's own
 LIBRARY = ("memory", "crypto", "tss", "tss-after")
 # At SCALE=1, of so many one is taken: once, from there on.
 STRIDES = {"calls": (2, 8), "memory": (8, 80), "crypto": (5, 25), "tss": (1, 5), "tss-after": (1, 5)}
@@ -55,8 +58,10 @@ def module():
 
 def environment(kind, at, goes_on=False):
     env = {"LD_PRELOAD": module(), "FAIL_AT": f"{kind}:{at}{':from' if goes_on else ''}"}
-    if harness.is_sanitized(harness.program("IMA_REPLAYD")):
+    if IS_SANITIZED:
         env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0:detect_leaks=1"
+        if kind == "memory":
+            env["LSAN_OPTIONS"] = f"suppressions={os.path.dirname(os.path.abspath(__file__))}/lsan.supp:print_suppressions=0"
     return env
 
 
@@ -74,7 +79,7 @@ def count(case, kind):
 
 def jobs_of(case, kind, rng):
     n = count(case, kind)
-    if kind == "memory" and n < ALLOCATIONS_MIN and harness.is_sanitized(harness.program("IMA_REPLAYD")):
+    if kind == "memory" and n < ALLOCATIONS_MIN and IS_SANITIZED:
         # clang links its malloc() into the program, where nothing comes before it; gcc does not.
         print(f"{case}, memory: left out, the sanitizer's own malloc() cannot be made to fail", flush=True)
         return []
