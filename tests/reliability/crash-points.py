@@ -33,6 +33,7 @@ BANK_SETS = (["sha256"], ["sha1", "sha256"], world.BANKS)
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
 CHUNK = 50                  # points of one job
 LIVES_MAX = 400
+LIVES_MORE = 20
 LIVES_N = 4                 # calls at which it dies again and again
 
 # At SCALE=1, of so many calls one is taken.
@@ -62,9 +63,10 @@ def jobs_of(case, rng):
     print(f"{case}: {len(calls)} calls, {len(taken)} of {len(all_of)} points (each {step}, from {at})", flush=True)
     jobs = [((case.n, case.banks, case.before), status, taken[i:i + CHUNK]) for i in range(0, len(taken), CHUNK)]
     if case.n in (7, 40):
-        # So many calls takes a run that extends nothing any more: each of these lives gets further.
-        least = len(case.calls(reset=False)[0])
-        if least + 5 < len(calls):
+        # More calls than a run takes that extends nothing any more, and what the dead left costs some
+        # besides: so each of these lives gets further.
+        least = len(case.calls(reset=False)[0]) + LIVES_MORE
+        if least < len(calls):
             jobs.append(((case.n, case.banks, case.before), status, [(rng.randrange(least, len(calls)), "any", "again") for _ in range(LIVES_N)]))
     return jobs, step == 1
 
