@@ -20,8 +20,6 @@
 #define TURNS_MAX   20000U /* of one life */
 #define SESSIONS    16U    /* that are asked for at once */
 
-#define BOOTS_OF_A_LIST 16U /* with as many chains */
-
 typedef struct World {
         Machine *machine;
         Bus bus;
@@ -181,8 +179,9 @@ static void boot(World *w, uint64_t n_restarts_max) {
         w->bus.is_peaceful = false;
         w->now_usec = PLAN_SEC + bus_random(&w->bus, 100 * (uint32_t)PLAN_SEC);
         w->n_records_max = 1 + bus_random(&w->bus, RECORDS_MAX);
+        machine_build(m, bus_random(&w->bus, 2) ? MACHINE_TWO_CHAINS : MACHINE_ONE_CHAIN,
+                      1 + bus_random(&w->bus, (uint32_t)w->n_records_max));
         m->has_manager = bus_random(&w->bus, 2);
-        machine_shorten(m, 1 + bus_random(&w->bus, (uint32_t)w->n_records_max));
         machine_power_on(m);
         bus_power_on(&w->bus);
         while (!is_done && w->n_restarts < n_restarts_max) {
@@ -226,14 +225,8 @@ static void test_restarts(void **state) {
 
         w.bus.machine = w.machine;
         w.guard = bus_guard(&w.bus);
-        while (w.n_restarts < wanted && w.n_boots < n_boots) {
-                if (w.n_boots % BOOTS_OF_A_LIST == 0)
-                        machine_build(w.machine,
-                                      w.n_boots / BOOTS_OF_A_LIST % 2 ? MACHINE_TWO_CHAINS
-                                                                      : MACHINE_ONE_CHAIN,
-                                      RECORDS_MAX);
+        while (w.n_restarts < wanted && w.n_boots < n_boots)
                 boot(&w, wanted);
-        }
         tell(&w, wanted, now_seconds() - begun);
         for (BusFault f = 0; f < _BUS_FAULT_N; ++f)
                 assert_true(w.bus.n_faults[f] > 0);
