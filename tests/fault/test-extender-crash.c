@@ -6,13 +6,17 @@
  * Facts: reliability.md, 2.2 and 2.3: plain extends doubled 416 records in 600 restarts.
  */
 #include "fault/machine.h"
+#include "lib/goal.h"
 
 #include <string.h>
 #include <tss2/tss2_tpm2_types.h>
 
 #define RECORDS 40U
 
+static size_t n_deaths; /* and commands that came late */
+
 static void check_exact(Machine *m, const char *what, size_t a, size_t b) {
+        ++n_deaths;
         CHECK(machine_is_right(m), "%s, %zu, %zu: a PCR is wrong\n", what, a, b);
         CHECK(machine_is_exact(m), "%s, %zu, %zu: a record not once, or unproven\n", what, a, b);
 }
@@ -250,6 +254,8 @@ static void test_kernel_owns(void **state) {
 #define case_of(test) cmocka_unit_test_setup_teardown(test, machine_open, machine_close)
 
 int main(void) {
+        double begun = goal_clock();
+        int r;
         const struct CMUnitTest tests[] = {
                 case_of(test_crash_one_chain),       case_of(test_crash_two_chains),
                 case_of(test_crash_again_and_again), case_of(test_late),
@@ -257,5 +263,6 @@ int main(void) {
                 case_of(test_kernel_owns),
         };
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        r = cmocka_run_group_tests(tests, NULL, NULL);
+        return goal_say("G4", n_deaths, "deaths and late commands", "0 lost, 0 doubled", begun, r);
 }

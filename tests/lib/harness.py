@@ -55,6 +55,13 @@ def run(*argv, timeout=60):
     return p.returncode, p.stdout.decode(errors="replace"), p.stderr.decode(errors="replace")
 
 
+# Goals
+
+def goal(name, reached, wanted, seconds):
+    """Say what became of a goal of doc/reliability.md, for ci/reliability."""
+    print(f"goal {name}: {reached}; wanted {wanted}; {seconds:.1f} s", flush=True)
+
+
 # Checks
 
 class Count:

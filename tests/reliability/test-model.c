@@ -212,7 +212,7 @@ static void tell(const World *w, uint64_t wanted, double seconds) {
                       b->n_faults[BUS_ALTERED], b->n_deaths[BUS_DEATH_BEFORE],
                       b->n_deaths[BUS_DEATH_AFTER], b->n_deaths[BUS_DEATH_LATE], b->n_late_executed,
                       b->n_late_refused);
-        print_message("goal G3 restarts: %" PRIu64 " restarts, %" PRIu64 " lost, %" PRIu64
+        print_message("goal G3: %" PRIu64 " restarts, %" PRIu64 " lost, %" PRIu64
                       " doubled; wanted %" PRIu64 ", 0, 0; %.1f s\n",
                       w->n_restarts, b->n_lost, b->n_doubled, wanted, seconds);
 }
