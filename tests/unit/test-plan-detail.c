@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a plan does besides the right thing: how long it waits each time, which state it tells, what
+ * it looks at and how often. Mistakes here lose no record, and so show in no other test: each of
+ * these was a mutant that survived (tests/mutation/run).
+ */
+#include "lib/cmocka-all.h"
+#include "lib/pcr-world.h"
+
+/* What happens at a step of one kind. */
+typedef struct Act {
+        PlanStepKind at;
+        ModelFault fault;
+        size_t times; /* so often more */
+        void (*call)(Model *m, Instance *i);
+        bool is_late; /* after the step */
+} Act;
+
+static ModelFault act_hook(Model *m, Instance *i, bool is_after, void *userdata) {
+        Act *a = userdata;
+
+        if (a->times == 0 || i->step.kind != a->at || is_after != a->is_late)
+                return (ModelFault){};
+        --a->times;
+        if (a->call)
+                a->call(m, i);
+        return a->fault;
+}
+
+static void act(Model *m, Act *a) {
+        m->hook = act_hook;
+        m->userdata = a;
+}
+
+static void refresh(Instance *i, const Model *m, uint32_t pcrs) {
+        const PlanEvent e = { .kind = PLAN_EVENT_REFRESH, .now_usec = m->now_usec, .pcrs = pcrs };
+
+        assert_true(instance_is_waiting(i));
+        assert_int_equal(plan_next(&i->plan, &e, &i->step), 0);
+}
+
+/* Up to the next step of that kind. */
+static void step_to(Instance *i, Model *m, PlanStepKind kind) {
+        for (size_t n = 0; i->step.kind != kind; ++n) {
+                assert_true(n < STEPS_MAX);
+                assert_true(instance_step(i, m));
+        }
+}
+
+/*
+ * How long
+ */
+
+static void test_polls_by_a_tenth_of_the_quiet(void **state) {
+        uint64_t begun, n_waits = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        start_following(&i, &m, false);
+        model_append(&m, 10);
+        step_to(&i, &m, PLAN_STEP_EXTEND);
+        begun = i.plan.active_usec;
+        while (m.now_usec < begun + 3 * PLAN_SEC) {
+                uint64_t now_usec = m.now_usec, tenth;
+
+                assert_true(instance_step(&i, &m));
+                if (i.step.kind != PLAN_STEP_WAIT)
+                        continue;
+                now_usec = m.now_usec;
+                tenth = (now_usec - begun) / 10;
+                assert_int_equal(i.step.until_usec - now_usec,
+                                 MIN_OF(MAX_OF(tenth, PLAN_POLL_MIN_USEC), PLAN_POLL_MAX_USEC));
+                ++n_waits;
+        }
+        assert_true(n_waits > 30);
+        model_deinit(&m);
+}
+
+static void use_it(Model *m, Instance *i) {
+        (void)i;
+        model_foreign_command(m);
+}
+
+/* 50 ms and as much jitter, doubled each time. */
+static void test_steps_back_from_a_contended_tpm(void **state) {
+        Act always = { .at = PLAN_STEP_EXTEND, .times = SIZE_MAX, .call = use_it };
+        uint64_t least_usec = PLAN_CONTENDED_USEC;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        act(&m, &always);
+        instance_start(&i, &m);
+        for (size_t n = 0; n < 8; ++n) {
+                uint64_t usec;
+
+                step_to(&i, &m, PLAN_STEP_WAIT);
+                assert_state(&i, &m, PLAN_BACKOFF, PLAN_REASON_TPM_CONTENDED);
+                usec = i.step.until_usec - m.now_usec;
+                assert_in_range(usec, least_usec, least_usec + PLAN_CONTENDED_USEC - 1);
+                least_usec = MIN_OF(2 * least_usec, PLAN_BUSY_MAX_USEC);
+                assert_true(instance_step(&i, &m));
+        }
+        model_deinit(&m);
+}
+
+/* A TPM that was there is asked in the same rhythm as one that never was. */
+static void test_looks_each_second_for_a_tpm_that_went(void **state) {
+        Act gone = { .at = PLAN_STEP_OPEN_TPM, .fault.outcome = TPM_ABSENT, .times = SIZE_MAX };
+        Act lost = { .at = PLAN_STEP_EXTEND, .fault.outcome = TPM_ABSENT, .times = 1 };
+        uint64_t usec = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        start_following(&i, &m, false);
+        model_append(&m, 10);
+        act(&m, &lost);
+        step_to(&i, &m, PLAN_STEP_EXTEND);
+        assert_true(instance_step(&i, &m));
+        act(&m, &gone);
+        for (size_t n = 0; n < 12; ++n) {
+                step_to(&i, &m, PLAN_STEP_WAIT);
+                assert_state(&i, &m, PLAN_WAIT_TPM, PLAN_REASON_TPM_UNAVAILABLE);
+                usec = MAX_OF(usec, i.step.until_usec - m.now_usec);
+                assert_true(instance_step(&i, &m));
+        }
+        assert_int_equal(usec, PLAN_RETRY_MIN_USEC);
+        model_deinit(&m);
+}
+
+/*
+ * Which state
+ */
+
+static void test_tells_since_when(void **state) {
+        uint64_t since_usec;
+        size_t n_changes = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.now_usec = PLAN_SEC;
+        m.list_state = PLAN_LIST_EMPTY;
+        instance_start(&i, &m);
+        since_usec = i.plan.state_usec;
+        for (size_t n = 0; n < 300; ++n) {
+                PlanState before = i.plan.state;
+
+                if (n == 20)
+                        m.list_state = PLAN_LIST_READY;
+                assert_true(instance_step(&i, &m));
+                if (i.plan.state != before) {
+                        since_usec = m.now_usec;
+                        ++n_changes;
+                }
+                assert_int_equal(i.plan.state_usec, since_usec);
+        }
+        assert_true(n_changes > 2);
+        model_deinit(&m);
+}
+
+static void expect_catch_up(Model *m, Instance *i) {
+        (void)m;
+        assert_int_equal(i->plan.state, PLAN_CATCH_UP);
+}
+
+/* A first answer that was a lie, of a PCR with nothing in it: then all is as it would have been. */
+static void test_catches_up_after_a_lie(void **state) {
+        Act lie = { .at = PLAN_STEP_READ_PCR, .fault.lie = MODEL_LIE_PCR, .times = 1 };
+        Act look = { .at = PLAN_STEP_EXTEND, .times = SIZE_MAX, .call = expect_catch_up };
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        act(&m, &lie);
+        instance_start(&i, &m);
+        step_to(&i, &m, PLAN_STEP_READ_PCR);
+        assert_true(instance_step(&i, &m));
+        act(&m, &look);
+        step_to(&i, &m, PLAN_STEP_ANCHOR);
+        assert_int_equal(m.n_extends, 0);
+        assert_finished(&i, &m);
+        model_deinit(&m);
+}
+
+/* What comes while the PCR is looked at for the last time is no backlog any more. */
+static void append_one(Model *m, Instance *i) {
+        (void)i;
+        if (m->n_held[10] == 10 && m->n_list == 10)
+                model_append(m, 10);
+}
+
+static void test_follows_before_it_takes_what_came_at_the_end(void **state) {
+        Act at_end = {
+                .at = PLAN_STEP_READ_PCR, .times = SIZE_MAX, .call = append_one, .is_late = true
+        };
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        act(&m, &at_end);
+        instance_start(&i, &m);
+        while (m.n_extends < 10)
+                assert_true(instance_step(&i, &m));
+        step_to(&i, &m, PLAN_STEP_EXTEND);
+        assert_int_equal(m.n_list, 11);
+        assert_true(i.plan.is_following);
+        assert_int_equal(i.plan.state, PLAN_FOLLOW);
+        model_deinit(&m);
+}
+
+/* Each a passing one, with peace between: they do not add up. */
+static void test_forgets_suspicions_that_passed(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        start_following(&i, &m, false);
+        for (size_t n = 0; n < 12; ++n) {
+                Act lie = { .at = PLAN_STEP_READ_PCR, .fault.lie = MODEL_LIE_PCR, .times = 1 };
+
+                act(&m, &lie);
+                model_append(&m, 10);
+                assert_true(instance_run(&i, &m, 5 * PLAN_SEC, STEPS_MAX));
+                assert_int_equal(lie.times, 0);
+                m.hook = NULL;
+                assert_finished(&i, &m);
+        }
+        for (PlanState s = 0; s < _PLAN_STATE_N; ++s)
+                assert_false(m.went[s] >> PLAN_BACKOFF & 1);
+        model_deinit(&m);
+}
+
+/*
+ * Which PCRs, and how often
+ */
+
+/* One of its banks could not be extended: then none is (rule I3). */
+static void test_leaves_a_side_pcr_with_an_unknown_bank_alone(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, true);
+        m.banks.has_unknown[11] = true;
+        instance_start(&i, &m);
+        assert_true(instance_settle(&i, &m, STEPS_MAX));
+        assert_int_equal(i.plan.chain[11].state, CHAIN_REFUSED);
+        assert_int_equal(m.n_held[11], 0);
+        assert_true(model_is_extended(&m));
+        model_deinit(&m);
+}
+
+static void test_a_refresh_looks_at_what_is_asked_for(void **state) {
+        static const uint32_t pcrs[] = { 10, 11 };
+        Model m;
+        Instance i;
+
+        (void)state;
+        start_following(&i, &m, true);
+        for (size_t k = 0; k < ELEMENTSOF(pcrs); ++k) {
+                size_t n_reads = m.n_reads;
+
+                assert_true(instance_run(&i, &m, 5 * PLAN_SEC, STEPS_MAX));
+                step_to(&i, &m, PLAN_STEP_WAIT);
+                assert_int_equal(m.n_reads, n_reads);
+                refresh(&i, &m, UINT32_C(1) << pcrs[k]);
+                /* A session begins with the main PCR. */
+                step_to(&i, &m, PLAN_STEP_READ_PCR);
+                assert_int_equal(i.step.pcr, 10);
+                assert_true(instance_step(&i, &m));
+                if (pcrs[k] != 10) {
+                        step_to(&i, &m, PLAN_STEP_READ_PCR);
+                        assert_int_equal(i.step.pcr, pcrs[k]);
+                }
+                step_to(&i, &m, PLAN_STEP_WAIT);
+                assert_int_equal(m.n_reads, n_reads + 1 + (pcrs[k] != 10));
+                assert_int_equal(i.plan.wants_look, 0);
+        }
+        model_deinit(&m);
+}
+
+/* A look keeps the session: another one soon after costs one command. */
+static void test_a_look_keeps_the_session(void **state) {
+        uint64_t looked_usec;
+        Model m;
+        Instance i;
+
+        (void)state;
+        start_following(&i, &m, false);
+        assert_true(instance_run(&i, &m, 5 * PLAN_SEC, STEPS_MAX));
+        assert_int_equal(i.session, 0);
+        step_to(&i, &m, PLAN_STEP_WAIT);
+        refresh(&i, &m, UINT32_C(1) << 10);
+        step_to(&i, &m, PLAN_STEP_READ_PCR);
+        assert_true(instance_step(&i, &m));
+        looked_usec = m.now_usec;
+        step_to(&i, &m, PLAN_STEP_FLUSH_SESSION);
+        assert_in_range(m.now_usec - looked_usec, PLAN_SESSION_IDLE_USEC - PLAN_POLL_MAX_USEC,
+                        PLAN_SESSION_IDLE_USEC + PLAN_POLL_MAX_USEC);
+        model_deinit(&m);
+}
+
+/* Where the kernel extends, a burst is read at once, not one record a look. */
+static void test_observes_a_burst_at_once(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.facts.record = MODE_RECORD_SET;
+        m.facts.lists = MODE_LISTS_MORE;
+        model_pre_extend(&m, 10, 10);
+        instance_start(&i, &m);
+        assert_true(instance_settle(&i, &m, STEPS_MAX));
+        assert_int_equal(i.plan.observed, PLAN_OBSERVED_FITS);
+        refresh(&i, &m, UINT32_C(1) << 10);
+        assert_true(instance_run(&i, &m, PLAN_SEC, STEPS_MAX));
+        for (size_t n = 0; n < 50; ++n)
+                model_append(&m, 10);
+        model_pre_extend(&m, 10, 50);
+        assert_true(instance_run(&i, &m, PLAN_SEC, STEPS_MAX));
+        assert_int_equal(i.plan.n_listed, 60);
+        model_deinit(&m);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_polls_by_a_tenth_of_the_quiet),
+                cmocka_unit_test(test_steps_back_from_a_contended_tpm),
+                cmocka_unit_test(test_looks_each_second_for_a_tpm_that_went),
+                cmocka_unit_test(test_tells_since_when),
+                cmocka_unit_test(test_catches_up_after_a_lie),
+                cmocka_unit_test(test_follows_before_it_takes_what_came_at_the_end),
+                cmocka_unit_test(test_forgets_suspicions_that_passed),
+                cmocka_unit_test(test_leaves_a_side_pcr_with_an_unknown_bank_alone),
+                cmocka_unit_test(test_a_refresh_looks_at_what_is_asked_for),
+                cmocka_unit_test(test_a_look_keeps_the_session),
+                cmocka_unit_test(test_observes_a_burst_at_once),
+        };
+
+        return cmocka_run_group_tests(tests, world_open, world_close);
+}
