@@ -1,135 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a plan does besides the right thing: how long it waits each time, which state it tells, what
- * it looks at and how often. Mistakes here lose no record, and so show in no other test: each of
- * these was a mutant that survived (tests/mutation/run).
+ * What a plan does besides the right thing: which state it tells, what it looks at and how often,
+ * and what a repair does when it is disturbed. Most mistakes here lose no record, and so show in no
+ * other test: each of these was a mutant that survived (tests/mutation/run).
  */
 #include "lib/cmocka-all.h"
-#include "lib/pcr-world.h"
-
-/* What happens at a step of one kind. */
-typedef struct Act {
-        PlanStepKind at;
-        ModelFault fault;
-        size_t times; /* so often more */
-        void (*call)(Model *m, Instance *i);
-        bool is_late; /* after the step */
-} Act;
-
-static ModelFault act_hook(Model *m, Instance *i, bool is_after, void *userdata) {
-        Act *a = userdata;
-
-        if (a->times == 0 || i->step.kind != a->at || is_after != a->is_late)
-                return (ModelFault){};
-        --a->times;
-        if (a->call)
-                a->call(m, i);
-        return a->fault;
-}
-
-static void act(Model *m, Act *a) {
-        m->hook = act_hook;
-        m->userdata = a;
-}
-
-static void refresh(Instance *i, const Model *m, uint32_t pcrs) {
-        const PlanEvent e = { .kind = PLAN_EVENT_REFRESH, .now_usec = m->now_usec, .pcrs = pcrs };
-
-        assert_true(instance_is_waiting(i));
-        assert_int_equal(plan_next(&i->plan, &e, &i->step), 0);
-}
-
-/* Up to the next step of that kind. */
-static void step_to(Instance *i, Model *m, PlanStepKind kind) {
-        for (size_t n = 0; i->step.kind != kind; ++n) {
-                assert_true(n < STEPS_MAX);
-                assert_true(instance_step(i, m));
-        }
-}
-
-/*
- * How long
- */
-
-static void test_polls_by_a_tenth_of_the_quiet(void **state) {
-        uint64_t begun, n_waits = 0;
-        Model m;
-        Instance i;
-
-        (void)state;
-        start_following(&i, &m, false);
-        model_append(&m, 10);
-        step_to(&i, &m, PLAN_STEP_EXTEND);
-        begun = i.plan.active_usec;
-        while (m.now_usec < begun + 3 * PLAN_SEC) {
-                uint64_t now_usec = m.now_usec, tenth;
-
-                assert_true(instance_step(&i, &m));
-                if (i.step.kind != PLAN_STEP_WAIT)
-                        continue;
-                now_usec = m.now_usec;
-                tenth = (now_usec - begun) / 10;
-                assert_int_equal(i.step.until_usec - now_usec,
-                                 MIN_OF(MAX_OF(tenth, PLAN_POLL_MIN_USEC), PLAN_POLL_MAX_USEC));
-                ++n_waits;
-        }
-        assert_true(n_waits > 30);
-        model_deinit(&m);
-}
-
-static void use_it(Model *m, Instance *i) {
-        (void)i;
-        model_foreign_command(m);
-}
-
-/* 50 ms and as much jitter, doubled each time. */
-static void test_steps_back_from_a_contended_tpm(void **state) {
-        Act always = { .at = PLAN_STEP_EXTEND, .times = SIZE_MAX, .call = use_it };
-        uint64_t least_usec = PLAN_CONTENDED_USEC;
-        Model m;
-        Instance i;
-
-        (void)state;
-        setup(&m, false);
-        act(&m, &always);
-        instance_start(&i, &m);
-        for (size_t n = 0; n < 8; ++n) {
-                uint64_t usec;
-
-                step_to(&i, &m, PLAN_STEP_WAIT);
-                assert_state(&i, &m, PLAN_BACKOFF, PLAN_REASON_TPM_CONTENDED);
-                usec = i.step.until_usec - m.now_usec;
-                assert_in_range(usec, least_usec, least_usec + PLAN_CONTENDED_USEC - 1);
-                least_usec = MIN_OF(2 * least_usec, PLAN_BUSY_MAX_USEC);
-                assert_true(instance_step(&i, &m));
-        }
-        model_deinit(&m);
-}
-
-/* A TPM that was there is asked in the same rhythm as one that never was. */
-static void test_looks_each_second_for_a_tpm_that_went(void **state) {
-        Act gone = { .at = PLAN_STEP_OPEN_TPM, .fault.outcome = TPM_ABSENT, .times = SIZE_MAX };
-        Act lost = { .at = PLAN_STEP_EXTEND, .fault.outcome = TPM_ABSENT, .times = 1 };
-        uint64_t usec = 0;
-        Model m;
-        Instance i;
-
-        (void)state;
-        start_following(&i, &m, false);
-        model_append(&m, 10);
-        act(&m, &lost);
-        step_to(&i, &m, PLAN_STEP_EXTEND);
-        assert_true(instance_step(&i, &m));
-        act(&m, &gone);
-        for (size_t n = 0; n < 12; ++n) {
-                step_to(&i, &m, PLAN_STEP_WAIT);
-                assert_state(&i, &m, PLAN_WAIT_TPM, PLAN_REASON_TPM_UNAVAILABLE);
-                usec = MAX_OF(usec, i.step.until_usec - m.now_usec);
-                assert_true(instance_step(&i, &m));
-        }
-        assert_int_equal(usec, PLAN_RETRY_MIN_USEC);
-        model_deinit(&m);
-}
+#include "lib/pcr-act.h"
 
 /*
  * Which state
@@ -237,6 +113,113 @@ static void test_forgets_suspicions_that_passed(void **state) {
         model_deinit(&m);
 }
 
+/* The same where the kernel extends. */
+static void test_forgets_misfits_that_passed(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.facts.record = MODE_RECORD_SET;
+        m.facts.lists = MODE_LISTS_MORE;
+        model_pre_extend(&m, 10, 10);
+        instance_start(&i, &m);
+        assert_true(instance_settle(&i, &m, STEPS_MAX));
+        for (size_t n = 0; n < 12; ++n) {
+                Act lie = { .at = PLAN_STEP_READ_PCR, .fault.lie = MODEL_LIE_PCR, .times = 1 };
+
+                step_to(&i, &m, PLAN_STEP_WAIT);
+                act(&m, &lie);
+                refresh(&i, &m, UINT32_C(1) << 10);
+                assert_true(instance_run(&i, &m, PLAN_SEC / 2, STEPS_MAX));
+                assert_int_equal(lie.times, 0);
+                assert_true(instance_settle(&i, &m, STEPS_MAX));
+                assert_int_equal(i.plan.n_suspicions, 0);
+        }
+        model_deinit(&m);
+}
+
+static void change_pcr(Model *m, Instance *i) {
+        (void)i;
+        ++m->pcr[10].of[DIGEST_SHA1].data[0];
+}
+
+/* A PCR that reads otherwise each time proves nothing; nor is it looked at for ever. */
+static void test_steps_back_from_ever_new_readings(void **state) {
+        Act change = { .at = PLAN_STEP_READ_PCR, .times = SIZE_MAX, .call = change_pcr };
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        act(&m, &change);
+        instance_start(&i, &m);
+        for (uint64_t usec = PLAN_RETRY_MIN_USEC; usec <= 4 * PLAN_RETRY_MIN_USEC; usec *= 2) {
+                step_to(&i, &m, PLAN_STEP_WAIT);
+                assert_state(&i, &m, PLAN_BACKOFF, PLAN_REASON_TPM_CONTENDED);
+                assert_int_equal(i.step.until_usec - m.now_usec, usec);
+                assert_true(instance_step(&i, &m));
+        }
+        assert_int_equal(m.n_extends, 0);
+        model_deinit(&m);
+}
+
+/* A doubt of the main chain is none of those that were judged. */
+static void test_a_doubt_leaves_side_chains_judged(void **state) {
+        Act lie = { .at = PLAN_STEP_READ_PCR, .fault.lie = MODEL_LIE_PCR, .times = 1 };
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup_shape(&m, SHAPE_MIXED, 30, 3);
+        instance_start(&i, &m);
+        assert_true(instance_settle(&i, &m, STEPS_MAX));
+        assert_int_equal(i.plan.chain[12].state, CHAIN_FOREIGN);
+        assert_int_equal(i.plan.chain[17].state, CHAIN_REFUSED);
+        step_to(&i, &m, PLAN_STEP_WAIT);
+        act(&m, &lie);
+        refresh(&i, &m, UINT32_C(1) << 10);
+        for (uint64_t until_usec = m.now_usec + 5 * PLAN_SEC; m.now_usec < until_usec;) {
+                assert_true(instance_step(&i, &m));
+                assert_int_equal(i.plan.chain[12].state, CHAIN_FOREIGN);
+                assert_int_equal(i.plan.chain[17].state, CHAIN_REFUSED);
+        }
+        assert_int_equal(lie.times, 0);
+        assert_state(&i, &m, PLAN_FOLLOW, PLAN_REASON_NONE);
+        model_deinit(&m);
+}
+
+/*
+ * A repair that is interrupted
+ */
+
+/* Behind records that were held before: what is repaired is not held before it was read. */
+static void test_a_repair_goes_on_after_a_fault(void **state) {
+        const PlanOptions options = { .repairs_banks = true };
+        Act fault = { .at = PLAN_STEP_EXTEND, .fault.outcome = TPM_UNKNOWN, .times = 1 };
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        instance_start_with(&i, &m, &options);
+        assert_true(instance_settle(&i, &m, STEPS_MAX));
+        for (size_t n = 0; n < 3; ++n)
+                model_append(&m, 10);
+        model_pre_extend_banks(&m, 10, BANK(DIGEST_SHA256), 3);
+        step_to(&i, &m, PLAN_STEP_EXTEND);
+        /* The TPM refuses it, and the banks are looked at; then the first goes well. */
+        for (size_t n = m.n_extends + 2; m.n_extends < n;)
+                assert_true(instance_step(&i, &m));
+        assert_int_equal(i.plan.chain[10].state, CHAIN_REPAIRING);
+        act(&m, &fault);
+        step_to(&i, &m, PLAN_STEP_EXTEND);
+        assert_true(instance_step(&i, &m));
+        assert_int_equal(fault.times, 0);
+        assert_finished(&i, &m);
+        model_deinit(&m);
+}
+
 /*
  * Which PCRs, and how often
  */
@@ -325,20 +308,22 @@ static void test_observes_a_burst_at_once(void **state) {
         for (size_t n = 0; n < 50; ++n)
                 model_append(&m, 10);
         model_pre_extend(&m, 10, 50);
-        assert_true(instance_run(&i, &m, PLAN_SEC, STEPS_MAX));
+        step_to(&i, &m, PLAN_STEP_NEXT_RECORD);
+        step_to(&i, &m, PLAN_STEP_WAIT);
         assert_int_equal(i.plan.n_listed, 60);
         model_deinit(&m);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_polls_by_a_tenth_of_the_quiet),
-                cmocka_unit_test(test_steps_back_from_a_contended_tpm),
-                cmocka_unit_test(test_looks_each_second_for_a_tpm_that_went),
                 cmocka_unit_test(test_tells_since_when),
                 cmocka_unit_test(test_catches_up_after_a_lie),
                 cmocka_unit_test(test_follows_before_it_takes_what_came_at_the_end),
                 cmocka_unit_test(test_forgets_suspicions_that_passed),
+                cmocka_unit_test(test_forgets_misfits_that_passed),
+                cmocka_unit_test(test_steps_back_from_ever_new_readings),
+                cmocka_unit_test(test_a_doubt_leaves_side_chains_judged),
+                cmocka_unit_test(test_a_repair_goes_on_after_a_fault),
                 cmocka_unit_test(test_leaves_a_side_pcr_with_an_unknown_bank_alone),
                 cmocka_unit_test(test_a_refresh_looks_at_what_is_asked_for),
                 cmocka_unit_test(test_a_look_keeps_the_session),

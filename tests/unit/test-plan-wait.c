@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How long a plan waits each time: for the list, for a TPM that is used by somebody else, that is
+ * gone, or that never answers well. Too short is a busy loop, too long is lag.
+ */
+#include "lib/cmocka-all.h"
+#include "lib/pcr-act.h"
+
+static void test_polls_by_a_tenth_of_the_quiet(void **state) {
+        uint64_t begun, n_waits = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        start_following(&i, &m, false);
+        model_append(&m, 10);
+        step_to(&i, &m, PLAN_STEP_EXTEND);
+        begun = i.plan.active_usec;
+        while (m.now_usec < begun + 3 * PLAN_SEC) {
+                uint64_t now_usec = m.now_usec, tenth;
+
+                assert_true(instance_step(&i, &m));
+                if (i.step.kind != PLAN_STEP_WAIT)
+                        continue;
+                now_usec = m.now_usec;
+                tenth = (now_usec - begun) / 10;
+                assert_int_equal(i.step.until_usec - now_usec,
+                                 MIN_OF(MAX_OF(tenth, PLAN_POLL_MIN_USEC), PLAN_POLL_MAX_USEC));
+                ++n_waits;
+        }
+        assert_true(n_waits > 30);
+        model_deinit(&m);
+}
+
+static void use_it(Model *m, Instance *i) {
+        (void)i;
+        model_foreign_command(m);
+}
+
+/* 50 ms and as much jitter, doubled each time. */
+static void test_steps_back_from_a_contended_tpm(void **state) {
+        Act always = { .at = PLAN_STEP_EXTEND, .times = SIZE_MAX, .call = use_it };
+        uint64_t least_usec = PLAN_CONTENDED_USEC;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        act(&m, &always);
+        instance_start(&i, &m);
+        for (size_t n = 0; n < 8; ++n) {
+                uint64_t usec;
+
+                step_to(&i, &m, PLAN_STEP_WAIT);
+                assert_state(&i, &m, PLAN_BACKOFF, PLAN_REASON_TPM_CONTENDED);
+                usec = i.step.until_usec - m.now_usec;
+                assert_in_range(usec, least_usec, least_usec + PLAN_CONTENDED_USEC - 1);
+                least_usec = MIN_OF(2 * least_usec, PLAN_BUSY_MAX_USEC);
+                assert_true(instance_step(&i, &m));
+        }
+        model_deinit(&m);
+}
+
+/* A TPM that was there is asked in the same rhythm as one that never was. */
+static void test_looks_each_second_for_a_tpm_that_went(void **state) {
+        Act gone = { .at = PLAN_STEP_OPEN_TPM, .fault.outcome = TPM_ABSENT, .times = SIZE_MAX };
+        Act lost = { .at = PLAN_STEP_EXTEND, .fault.outcome = TPM_ABSENT, .times = 1 };
+        uint64_t usec = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        start_following(&i, &m, false);
+        model_append(&m, 10);
+        act(&m, &lost);
+        step_to(&i, &m, PLAN_STEP_EXTEND);
+        assert_true(instance_step(&i, &m));
+        act(&m, &gone);
+        for (size_t n = 0; n < 12; ++n) {
+                step_to(&i, &m, PLAN_STEP_WAIT);
+                assert_state(&i, &m, PLAN_WAIT_TPM, PLAN_REASON_TPM_UNAVAILABLE);
+                usec = MAX_OF(usec, i.step.until_usec - m.now_usec);
+                assert_true(instance_step(&i, &m));
+        }
+        assert_int_equal(usec, PLAN_RETRY_MIN_USEC);
+        model_deinit(&m);
+}
+
+/* A dead end is looked at every ten seconds, what may still come every second. */
+static void check_absence(PlanAbsence absence, uint64_t max_usec) {
+        PlanEvent open = { .kind = PLAN_EVENT_TPM_OPEN, .outcome = TPM_ABSENT, .absence = absence };
+        PlanEvent closed = { .kind = PLAN_EVENT_TPM_CLOSED }, timer = { .kind = PLAN_EVENT_TIMER };
+        uint64_t usec = 0;
+        Model m;
+        Instance i;
+
+        setup(&m, false);
+        instance_start(&i, &m);
+        step_to(&i, &m, PLAN_STEP_OPEN_TPM);
+        for (size_t n = 0; n < 12; ++n) {
+                open.now_usec = closed.now_usec = timer.now_usec;
+                assert_int_equal(plan_next(&i.plan, &open, &i.step), 0);
+                assert_int_equal(i.step.kind, PLAN_STEP_CLOSE_TPM);
+                assert_int_equal(plan_next(&i.plan, &closed, &i.step), 0);
+                assert_int_equal(i.step.kind, PLAN_STEP_WAIT);
+                usec = i.step.until_usec - closed.now_usec;
+                timer.now_usec = i.step.until_usec;
+                assert_int_equal(plan_next(&i.plan, &timer, &i.step), 0);
+                assert_int_equal(i.step.kind, PLAN_STEP_OPEN_TPM);
+        }
+        assert_int_equal(usec, max_usec);
+        model_deinit(&m);
+}
+
+static void test_looks_at_dead_ends_now_and_then(void **state) {
+        (void)state;
+        check_absence(PLAN_ABSENT_TPM, PLAN_RETRY_MIN_USEC);
+        check_absence(PLAN_ABSENT_GATE_WAIT, PLAN_RETRY_MIN_USEC);
+        check_absence(PLAN_ABSENT_GATE_NEVER, PLAN_DEAD_USEC);
+        check_absence(PLAN_ABSENT_PKVM_FAILED, PLAN_DEAD_USEC);
+}
+
+static void test_reopens_at_once_the_first_time(void **state) {
+        Act fault = { .at = PLAN_STEP_READ_CLOCK, .fault.outcome = TPM_UNKNOWN, .times = 2 };
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        act(&m, &fault);
+        instance_start(&i, &m);
+        step_to(&i, &m, PLAN_STEP_READ_CLOCK);
+        assert_true(instance_step(&i, &m));
+        assert_int_equal(i.step.kind, PLAN_STEP_CLOSE_TPM);
+        assert_true(instance_step(&i, &m));
+        assert_int_equal(i.step.kind, PLAN_STEP_OPEN_TPM);
+        step_to(&i, &m, PLAN_STEP_READ_CLOCK);
+        assert_true(instance_step(&i, &m));
+        assert_true(instance_step(&i, &m));
+        assert_int_equal(i.step.kind, PLAN_STEP_PAUSE);
+        model_deinit(&m);
+}
+
+/* Two in a row of the same command are an answer; with a good one between they are two faults. */
+static void test_refusals_with_a_success_between_are_faults(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        start_following(&i, &m, false);
+        for (size_t n = 0; n < 3; ++n) {
+                Act refusal = { .at = PLAN_STEP_READ_PCR,
+                                .fault.outcome = TPM_REFUSED,
+                                .times = 1 };
+
+                act(&m, &refusal);
+                model_append(&m, 10);
+                assert_true(instance_run(&i, &m, 5 * PLAN_SEC, STEPS_MAX));
+                assert_int_equal(refusal.times, 0);
+                assert_finished(&i, &m);
+        }
+        for (PlanState s = 0; s < _PLAN_STATE_N; ++s)
+                assert_false(m.went[s] >> PLAN_TPM_FAILED & 1);
+        model_deinit(&m);
+}
+
+/* What never goes well. */
+static const struct {
+        TpmOutcome outcome;
+        PlanState state;
+        PlanReason reason; /* after ten minutes */
+        uint64_t usec;     /* between two tries then */
+} patience[] = {
+        { TPM_UNKNOWN, PLAN_TPM_FAILED, PLAN_REASON_NO_PROGRESS, PLAN_FAILED_USEC },
+        { TPM_BUSY, PLAN_TPM_FAILED, PLAN_REASON_NO_PROGRESS, PLAN_FAILED_USEC },
+        { TPM_LATER, PLAN_TPM_FAILED, PLAN_REASON_NO_PROGRESS, PLAN_FAILED_USEC },
+        { TPM_ABSENT, PLAN_WAIT_TPM, PLAN_REASON_TPM_UNAVAILABLE, PLAN_BUSY_MAX_USEC },
+        { TPM_FAILED, PLAN_TPM_FAILED, PLAN_REASON_TPM_FAILURE_MODE, PLAN_FAILED_USEC },
+        { TPM_REFUSED, PLAN_TPM_FAILED, PLAN_REASON_TPM_REFUSED, PLAN_FAILED_USEC },
+        { TPM_TAMPERED, PLAN_TPM_FAILED, PLAN_REASON_TAMPER_SUSPECTED, PLAN_FAILED_USEC },
+};
+
+static void test_gives_up_after_ten_minutes(void **state) {
+        (void)state;
+        for (size_t k = 0; k < ELEMENTSOF(patience); ++k) {
+                Act fault = { .at = PLAN_STEP_READ_CLOCK,
+                              .fault.outcome = patience[k].outcome,
+                              .times = SIZE_MAX };
+                Model m;
+                Instance i;
+
+                setup(&m, false);
+                act(&m, &fault);
+                instance_start(&i, &m);
+                while (m.now_usec <
+                       PLAN_NO_PROGRESS_USEC - PLAN_RETRY_MAX_USEC - PLAN_FAILED_USEC) {
+                        assert_true(i.plan.reason != PLAN_REASON_NO_PROGRESS);
+                        assert_true(instance_step(&i, &m));
+                }
+                while (m.now_usec < PLAN_NO_PROGRESS_USEC + 3 * PLAN_FAILED_USEC)
+                        assert_true(instance_step(&i, &m));
+                step_to(&i, &m, PLAN_STEP_WAIT);
+                assert_state(&i, &m, patience[k].state, patience[k].reason);
+                assert_int_equal(i.step.until_usec - m.now_usec, patience[k].usec);
+                model_deinit(&m);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_polls_by_a_tenth_of_the_quiet),
+                cmocka_unit_test(test_steps_back_from_a_contended_tpm),
+                cmocka_unit_test(test_looks_each_second_for_a_tpm_that_went),
+                cmocka_unit_test(test_looks_at_dead_ends_now_and_then),
+                cmocka_unit_test(test_reopens_at_once_the_first_time),
+                cmocka_unit_test(test_refusals_with_a_success_between_are_faults),
+                cmocka_unit_test(test_gives_up_after_ten_minutes),
+        };
+
+        return cmocka_run_group_tests(tests, world_open, world_close);
+}
