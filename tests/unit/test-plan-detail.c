@@ -39,6 +39,37 @@ static void test_tells_since_when(void **state) {
         model_deinit(&m);
 }
 
+/* So many records at the front of the list are where they belong. */
+static uint64_t n_really_done(const Model *m) {
+        size_t n = 0;
+
+        while (n < m->n_list && m->list[n].n_extends[DIGEST_SHA1] == 1 &&
+               m->list[n].n_extends[DIGEST_SHA256] == 1)
+                ++n;
+        return n;
+}
+
+/* While it seeks the place of each chain, what is done is not known; less may be told, never more.
+ */
+static void test_tells_no_more_done_than_is(void **state) {
+        (void)state;
+        for (uint64_t seed = 0; seed < 40; ++seed) {
+                Model m;
+                Instance i;
+
+                setup_shape(&m, SHAPE_TWO, 20, seed);
+                model_pre_extend(&m, 10, seed % 5);
+                model_pre_extend(&m, 11, seed % 4);
+                instance_start(&i, &m);
+                for (size_t n = 0; n < 200; ++n) {
+                        assert_true(plan_n_done(&i.plan) <= n_really_done(&m));
+                        assert_true(instance_step(&i, &m));
+                }
+                assert_int_equal(plan_n_done(&i.plan), 20);
+                model_deinit(&m);
+        }
+}
+
 static void expect_catch_up(Model *m, Instance *i) {
         (void)m;
         assert_int_equal(i->plan.state, PLAN_CATCH_UP);
@@ -240,6 +271,53 @@ static void test_leaves_a_side_pcr_with_an_unknown_bank_alone(void **state) {
         model_deinit(&m);
 }
 
+static void forget_unknown(Model *m, Instance *i) {
+        (void)i;
+        m->banks.has_unknown[11] = false;
+}
+
+/* Twice the same is believed; a bank that comes or goes is not the same, be it one nobody knows. */
+static void test_asks_for_the_banks_until_twice_the_same(void **state) {
+        Act once = {
+                .at = PLAN_STEP_OPEN_TPM, .times = 1, .call = forget_unknown, .is_late = true
+        };
+        size_t n_opens = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, true);
+        m.banks.has_unknown[11] = true;
+        act(&m, &once);
+        instance_start(&i, &m);
+        while (i.step.kind != PLAN_STEP_PROBE) {
+                n_opens += i.step.kind == PLAN_STEP_OPEN_TPM;
+                assert_true(instance_step(&i, &m));
+        }
+        assert_int_equal(n_opens, 3);
+        assert_finished(&i, &m);
+        model_deinit(&m);
+}
+
+/* The lists of PCR 0 and its banks are as good as any. */
+static void test_pcr_0_alone_has_banks(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        model_init(&m, &hashers, TWO_BANKS, 1);
+        m.main_pcr = 0;
+        for (uint32_t pcr = 1; pcr < TPM_PCR_N; ++pcr)
+                m.banks.of[pcr] = 0;
+        for (size_t n = 0; n < 5; ++n)
+                model_append(&m, 0);
+        instance_start(&i, &m);
+        assert_true(instance_settle(&i, &m, STEPS_MAX));
+        assert_state(&i, &m, PLAN_FOLLOW, PLAN_REASON_NONE);
+        assert_true(model_is_extended(&m));
+        model_deinit(&m);
+}
+
 static void test_a_refresh_looks_at_what_is_asked_for(void **state) {
         static const uint32_t pcrs[] = { 10, 11 };
         Model m;
@@ -317,6 +395,7 @@ static void test_observes_a_burst_at_once(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_tells_since_when),
+                cmocka_unit_test(test_tells_no_more_done_than_is),
                 cmocka_unit_test(test_catches_up_after_a_lie),
                 cmocka_unit_test(test_follows_before_it_takes_what_came_at_the_end),
                 cmocka_unit_test(test_forgets_suspicions_that_passed),
@@ -325,6 +404,8 @@ int main(void) {
                 cmocka_unit_test(test_a_doubt_leaves_side_chains_judged),
                 cmocka_unit_test(test_a_repair_goes_on_after_a_fault),
                 cmocka_unit_test(test_leaves_a_side_pcr_with_an_unknown_bank_alone),
+                cmocka_unit_test(test_asks_for_the_banks_until_twice_the_same),
+                cmocka_unit_test(test_pcr_0_alone_has_banks),
                 cmocka_unit_test(test_a_refresh_looks_at_what_is_asked_for),
                 cmocka_unit_test(test_a_look_keeps_the_session),
                 cmocka_unit_test(test_observes_a_burst_at_once),
