@@ -53,8 +53,9 @@ uint64_t plan_n_done(const Plan *p) {
             p->wants_rewind)
                 return 0;
         for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr)
-                if (p->chain[pcr].state == CHAIN_SEARCHING)
-                        return 0;
+                if (p->chain[pcr].state == CHAIN_SEARCHING ||
+                    (p->chain[pcr].state == CHAIN_UNREAD && p->replay.chain[pcr].n > 0))
+                        return 0; /* sought, or to be sought again */
         if (plan_only_observes(p) && p->chain[p->main_pcr].held < p->replay.chain[p->main_pcr].n)
                 return 0;
         return p->replay.n_records;
