@@ -70,6 +70,55 @@ static void test_tells_no_more_done_than_is(void **state) {
         }
 }
 
+static ModelFault lie_of_11(Model *m, Instance *i, bool is_after, void *userdata) {
+        bool *was_told = userdata;
+
+        (void)m;
+        if (is_after || *was_told || i->step.kind != PLAN_STEP_READ_PCR || i->step.pcr != 11)
+                return (ModelFault){};
+        *was_told = true;
+        return (ModelFault){ .lie = MODEL_LIE_PCR };
+}
+
+/* The place of a side chain is sought in vain: what passes meanwhile is not done. */
+static void test_tells_nothing_while_a_side_chain_is_sought(void **state) {
+        bool was_told = false;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, true);
+        m.hook = lie_of_11;
+        m.userdata = &was_told;
+        instance_start(&i, &m);
+        for (size_t n = 0; n < 200; ++n) {
+                assert_true(plan_n_done(&i.plan) <= n_really_done(&m));
+                assert_true(instance_step(&i, &m));
+        }
+        assert_true(was_told);
+        assert_int_equal(plan_n_done(&i.plan), 10);
+        model_deinit(&m);
+}
+
+/* Nor is what a kernel that is behind its list has not extended yet. */
+static void test_tells_nothing_while_the_kernel_is_behind(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.facts.record = MODE_RECORD_SET;
+        m.facts.lists = MODE_LISTS_MORE;
+        instance_start(&i, &m);
+        assert_true(instance_settle(&i, &m, STEPS_MAX));
+        assert_int_equal(i.plan.observed, PLAN_OBSERVED_BEHIND);
+        assert_int_equal(plan_n_done(&i.plan), 0);
+        model_pre_extend(&m, 10, 10);
+        assert_true(instance_run(&i, &m, PLAN_SEC, STEPS_MAX));
+        assert_int_equal(plan_n_done(&i.plan), 10);
+        model_deinit(&m);
+}
+
 static void expect_catch_up(Model *m, Instance *i) {
         (void)m;
         assert_int_equal(i->plan.state, PLAN_CATCH_UP);
@@ -396,6 +445,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_tells_since_when),
                 cmocka_unit_test(test_tells_no_more_done_than_is),
+                cmocka_unit_test(test_tells_nothing_while_a_side_chain_is_sought),
+                cmocka_unit_test(test_tells_nothing_while_the_kernel_is_behind),
                 cmocka_unit_test(test_catches_up_after_a_lie),
                 cmocka_unit_test(test_follows_before_it_takes_what_came_at_the_end),
                 cmocka_unit_test(test_forgets_suspicions_that_passed),

@@ -215,6 +215,52 @@ static void test_copy(void **state) {
                                  &two.chain[10].value.of[DIGEST_SHA1]));
 }
 
+/* A chain that begins with what the firmware extended: V(1) = H(base || digest), in each bank. */
+static void test_base(void **state) {
+        MlistRecord a = bare_record(10, "a", false);
+        DigestSet base = {}, digests;
+        Replay r;
+
+        (void)state;
+        replay_init(&r, S1 | S256, &all_hashers);
+        digest_fill(DIGEST_SHA1, 0x11, &base.of[DIGEST_SHA1]);
+        digest_fill(DIGEST_SHA256, 0x22, &base.of[DIGEST_SHA256]);
+        replay_set_base(&r, 10, S1 | S256, &base);
+        assert_int_equal(r.chain[10].n, 0);
+        assert_true(bytes_is_zero(digest_bytes(DIGEST_SHA1, &r.chain[11].value.of[DIGEST_SHA1])));
+        assert_int_equal(replay_digests(&r, &a, &digests), 0);
+        assert_int_equal(replay_record(&r, &a), 0);
+        FOREACH_BANK(alg, S1 | S256) {
+                uint8_t both[2 * DIGEST_SIZE_MAX], value[DIGEST_SIZE_MAX];
+                size_t n = digest_size(alg);
+
+                memcpy(both, base.of[alg].data, n);
+                memcpy(both + n, digests.of[alg].data, n);
+                hash_of(alg, bytes_of(both, 2 * n), value);
+                assert_memory_equal(r.chain[10].value.of[alg].data, value, n);
+        }
+}
+
+/* The kernel's way for a bank whose hash it lacks: the SHA-1 digest and zeros; a violation is 0xff
+ * all over all the same. */
+static void test_padded(void **state) {
+        MlistRecord a = bare_record(10, "a", false), violation = bare_record(10, "v", true);
+        static const uint8_t zeros[DIGEST_SIZE_MAX];
+        DigestSet digests;
+        Replay r;
+
+        (void)state;
+        replay_init(&r, S1 | S256, &all_hashers);
+        r.padded = S256;
+        memset(&digests, POISON, sizeof(digests));
+        assert_int_equal(replay_digests(&r, &a, &digests), 0);
+        assert_memory_equal(digests.of[DIGEST_SHA256].data, digests.of[DIGEST_SHA1].data, 20);
+        assert_memory_equal(digests.of[DIGEST_SHA256].data + 20, zeros, 12);
+        assert_int_equal(replay_digests(&r, &violation, &digests), 0);
+        for (size_t i = 0; i < digest_size(DIGEST_SHA256); ++i)
+                assert_int_equal(digests.of[DIGEST_SHA256].data[i], 0xff);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_init),
@@ -222,6 +268,8 @@ int main(void) {
                 cmocka_unit_test(test_digests_and_extend),
                 cmocka_unit_test(test_chains_and_banks_are_apart),
                 cmocka_unit_test(test_copy),
+                cmocka_unit_test(test_base),
+                cmocka_unit_test(test_padded),
         };
 
         return cmocka_run_group_tests_name("replay", tests, all_hashers_open, all_hashers_close) !=
