@@ -315,6 +315,7 @@ static void test_look_at_file(void **state) {
                 { "binary_runtime_measurements_tpm_alg_27", MODE_LISTS_MORE, MODE_LISTS_MORE },
                 { "binary_runtime_measurements_sha10", MODE_LISTS_MORE, MODE_LISTS_MORE },
                 { "binary_runtime_measurements_staged", KEEPS },
+                { "binary_runtime_measurements__staged", KEEPS },
                 { "binary_runtime_measurements_sha1_staged", KEEPS },
                 { "binary_runtime_measurements_sha256_staged", KEEPS },
                 { "binary_runtime_measurements_tpm_alg_27_staged", KEEPS },

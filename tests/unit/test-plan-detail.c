@@ -348,8 +348,34 @@ static void test_asks_for_the_banks_until_twice_the_same(void **state) {
         model_deinit(&m);
 }
 
+/* There are PCRs 0 to 23. What a policy wants in another one cannot be, and hinders nothing. */
+static void test_pcr_24_does_not_exist(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        model_append(&m, TPM_PCR_N - 1);
+        model_append(&m, TPM_PCR_N);
+        model_append(&m, 10);
+        instance_start(&i, &m);
+        assert_true(instance_settle(&i, &m, STEPS_MAX));
+        assert_state(&i, &m, PLAN_FOLLOW, PLAN_REASON_NONE);
+        assert_true(model_is_extended(&m));
+        assert_int_equal(m.n_held[TPM_PCR_N - 1], 1);
+        assert_int_equal(i.plan.n_beyond, 1);
+        model_deinit(&m);
+
+        setup(&m, false);
+        m.main_pcr = TPM_PCR_N;
+        instance_start(&i, &m);
+        assert_ends(&i, &m, PLAN_MIXED, PLAN_REASON_MODE);
+        model_deinit(&m);
+}
+
 /* The lists of PCR 0 and its banks are as good as any. */
 static void test_pcr_0_alone_has_banks(void **state) {
+        Act lie = { .at = PLAN_STEP_READ_PCR, .fault.lie = MODEL_LIE_PCR, .times = 1 };
         Model m;
         Instance i;
 
@@ -360,6 +386,8 @@ static void test_pcr_0_alone_has_banks(void **state) {
                 m.banks.of[pcr] = 0;
         for (size_t n = 0; n < 5; ++n)
                 model_append(&m, 0);
+        model_measure(&m, 0, 3);
+        act(&m, &lie); /* so that it begins anew, with the value that the firmware left */
         instance_start(&i, &m);
         assert_true(instance_settle(&i, &m, STEPS_MAX));
         assert_state(&i, &m, PLAN_FOLLOW, PLAN_REASON_NONE);
@@ -456,6 +484,7 @@ int main(void) {
                 cmocka_unit_test(test_a_repair_goes_on_after_a_fault),
                 cmocka_unit_test(test_leaves_a_side_pcr_with_an_unknown_bank_alone),
                 cmocka_unit_test(test_asks_for_the_banks_until_twice_the_same),
+                cmocka_unit_test(test_pcr_24_does_not_exist),
                 cmocka_unit_test(test_pcr_0_alone_has_banks),
                 cmocka_unit_test(test_a_refresh_looks_at_what_is_asked_for),
                 cmocka_unit_test(test_a_look_keeps_the_session),
