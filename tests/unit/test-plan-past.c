@@ -359,6 +359,26 @@ static void test_one_low_time_ends_nothing(void **state) {
         model_deinit(&m);
 }
 
+/* Nothing but the PCR tells, and of one record only. */
+static void test_a_silent_reset_behind_one_record(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        model_init(&m, &hashers, TWO_BANKS, 1);
+        model_append(&m, 10);
+        instance_start(&i, &m);
+        assert_true(instance_settle(&i, &m, STEPS_MAX));
+        assert_int_equal(m.n_held[10], 1);
+        model_reset(&m);
+        --m.reset_count;
+        model_append(&m, 10);
+        (void)instance_run(&i, &m, 5 * PLAN_SEC, STEPS_MAX);
+        assert_state(&i, &m, PLAN_TPM_RESET, PLAN_REASON_PCR_WENT_BACK);
+        assert_int_equal(m.n_held[10], 0);
+        model_deinit(&m);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_restart_with_an_anchor),
@@ -369,6 +389,7 @@ int main(void) {
                 cmocka_unit_test(test_limit_reset_without_an_anchor),
                 cmocka_unit_test(test_time_tells_of_a_reset),
                 cmocka_unit_test(test_one_low_time_ends_nothing),
+                cmocka_unit_test(test_a_silent_reset_behind_one_record),
         };
 
         return cmocka_run_group_tests(tests, world_open, world_close);

@@ -164,6 +164,85 @@ static void test_refusals_with_a_success_between_are_faults(void **state) {
         model_deinit(&m);
 }
 
+/* With peace before, each is the first: no later try of an earlier fault counts. */
+static void check_first_fault(bool is_observing) {
+        Model m;
+        Instance i;
+
+        setup(&m, false);
+        if (is_observing) {
+                m.facts.record = MODE_RECORD_SET;
+                m.facts.lists = MODE_LISTS_MORE;
+                model_pre_extend(&m, 10, 10);
+        }
+        instance_start(&i, &m);
+        for (size_t n = 0; n < 4; ++n) {
+                Act fault = { .at = PLAN_STEP_READ_PCR, .fault.outcome = TPM_UNKNOWN, .times = 1 };
+
+                assert_true(instance_settle(&i, &m, STEPS_MAX));
+                assert_true(instance_run(&i, &m, 5 * PLAN_SEC, STEPS_MAX));
+                step_to(&i, &m, PLAN_STEP_WAIT);
+                act(&m, &fault);
+                refresh(&i, &m, UINT32_C(1) << 10);
+                step_to(&i, &m, PLAN_STEP_READ_PCR);
+                assert_true(instance_step(&i, &m));
+                assert_int_equal(i.step.kind, PLAN_STEP_CLOSE_TPM);
+                assert_true(instance_step(&i, &m));
+                assert_int_equal(i.step.kind, PLAN_STEP_OPEN_TPM);
+                m.hook = NULL;
+        }
+        model_deinit(&m);
+}
+
+static void test_faults_with_peace_between_do_not_add_up(void **state) {
+        (void)state;
+        check_first_fault(false);
+        check_first_fault(true);
+}
+
+/* The same for refusals of the TPM: eight in a row, not fewer. */
+static void test_contention_with_peace_between_does_not_add_up(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        start_following(&i, &m, false);
+        for (size_t n = 0; n < 3; ++n) {
+                Act always = { .at = PLAN_STEP_EXTEND, .times = SIZE_MAX, .call = use_it };
+                size_t n_extends = m.n_extends;
+
+                model_append(&m, 10);
+                act(&m, &always);
+                step_to(&i, &m, PLAN_STEP_EXTEND);
+                step_to(&i, &m, PLAN_STEP_WAIT);
+                assert_state(&i, &m, PLAN_BACKOFF, PLAN_REASON_TPM_CONTENDED);
+                assert_int_equal(m.n_extends - n_extends, PLAN_CONTENDED_MAX);
+                m.hook = NULL;
+                assert_finished(&i, &m);
+        }
+        model_deinit(&m);
+}
+
+/* A look at the PCR after so many records, and no later. */
+static void test_looks_after_so_many_records(void **state) {
+        size_t n = 0, n_most = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        while (m.n_list < 3 * PLAN_VERIFY_RECORDS)
+                model_append(&m, 10);
+        instance_start(&i, &m);
+        while (i.plan.state != PLAN_FOLLOW) {
+                n = i.step.kind == PLAN_STEP_READ_PCR ? 0 : n + (i.step.kind == PLAN_STEP_EXTEND);
+                n_most = MAX_OF(n_most, n);
+                assert_true(instance_step(&i, &m));
+        }
+        assert_int_equal(n_most, PLAN_VERIFY_RECORDS);
+        model_deinit(&m);
+}
+
 /* What never goes well. */
 static const struct {
         TpmOutcome outcome;
@@ -214,6 +293,9 @@ int main(void) {
                 cmocka_unit_test(test_looks_at_dead_ends_now_and_then),
                 cmocka_unit_test(test_reopens_at_once_the_first_time),
                 cmocka_unit_test(test_refusals_with_a_success_between_are_faults),
+                cmocka_unit_test(test_faults_with_peace_between_do_not_add_up),
+                cmocka_unit_test(test_contention_with_peace_between_does_not_add_up),
+                cmocka_unit_test(test_looks_after_so_many_records),
                 cmocka_unit_test(test_gives_up_after_ten_minutes),
         };
 
