@@ -164,6 +164,33 @@ static void test_refusals_with_a_success_between_are_faults(void **state) {
         model_deinit(&m);
 }
 
+/* Let go, and taken away by somebody who trims: that passes soon, and is a state after a second. */
+static void test_a_list_that_is_away_is_a_state_after_a_second(void **state) {
+        uint64_t since_usec = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        start_following(&i, &m, false);
+        assert_true(instance_run(&i, &m, 5 * PLAN_SEC, STEPS_MAX));
+        for (size_t n = 0; n < 3; ++n) {
+                step_to(&i, &m, PLAN_STEP_WAIT);
+                model_append(&m, 10);
+                m.is_away = true;
+                step_to(&i, &m, PLAN_STEP_NEXT_RECORD);
+                since_usec = m.now_usec;
+                while (i.plan.state == PLAN_FOLLOW)
+                        assert_true(instance_step(&i, &m));
+                assert_state(&i, &m, PLAN_WAIT_LIST, PLAN_REASON_LIST_UNREADABLE);
+                assert_in_range(m.now_usec - since_usec, PLAN_AWAY_USEC,
+                                PLAN_AWAY_USEC + PLAN_POLL_MAX_USEC);
+                m.is_away = false;
+                assert_finished(&i, &m);
+                assert_true(instance_run(&i, &m, 5 * PLAN_SEC, STEPS_MAX));
+        }
+        model_deinit(&m);
+}
+
 /* With peace before, each is the first: no later try of an earlier fault counts. */
 static void check_first_fault(bool is_observing) {
         Model m;
@@ -293,6 +320,7 @@ int main(void) {
                 cmocka_unit_test(test_looks_at_dead_ends_now_and_then),
                 cmocka_unit_test(test_reopens_at_once_the_first_time),
                 cmocka_unit_test(test_refusals_with_a_success_between_are_faults),
+                cmocka_unit_test(test_a_list_that_is_away_is_a_state_after_a_second),
                 cmocka_unit_test(test_faults_with_peace_between_do_not_add_up),
                 cmocka_unit_test(test_contention_with_peace_between_does_not_add_up),
                 cmocka_unit_test(test_looks_after_so_many_records),
