@@ -33,7 +33,7 @@ MAY_INCLUDE = {
     "core": {"base"},
     "tpm": {"base", "core"},
     "os": {"base", "core"},
-    "varlink": {"base"},
+    "varlink": {"base", "os"},
     "api": {"base", "core", "os", "varlink"},
     "daemon": {"base", "core", "os", "tpm", "varlink"},
     "client": {"base", "core", "os", "varlink", "api"},
