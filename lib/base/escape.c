@@ -96,3 +96,23 @@ int escape_new(Bytes in, char **ret_text) {
         *ret_text = text;
         return 0;
 }
+
+/**
+ * escape_is_utf8() - is every byte of it well-formed UTF-8 (RFC 3629)?
+ * @in: the bytes
+ *
+ * Return: whether it is; nothing is.
+ */
+bool escape_is_utf8(Bytes in) {
+        Bytes piece;
+        uint32_t code;
+        size_t n;
+
+        while (in.n > 0) {
+                n = utf8_take(in, &code);
+                if (n == 0)
+                        return false;
+                (void)bytes_take(&in, n, &piece);
+        }
+        return true;
+}

@@ -18,3 +18,4 @@
 
 size_t escape_bytes(Bytes in, char *ret_text, size_t max);
 int escape_new(Bytes in, char **ret_text);
+bool escape_is_utf8(Bytes in);

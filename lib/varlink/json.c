@@ -108,6 +108,37 @@ int json_put_hex(Json *map, const char *key, Bytes data) {
 }
 
 /**
+ * json_put_base64() - set a member to bytes, as RFC 4648 section 4 writes them
+ * @map:  the object
+ * @key:  its name
+ * @data: the bytes
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int json_put_base64(Json *map, const char *key, Bytes data) {
+        _cleanup_(json_dropp) Json *j = NULL;
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = base64_encode(data, &text);
+        if (r < 0)
+                return error_trace(r);
+        j = json_object_new_string(text);
+        return error_trace(json_put(map, key, &j));
+}
+
+/**
+ * json_put_null() - set a member to null
+ * @map: the object
+ * @key: its name
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int json_put_null(Json *map, const char *key) {
+        return json_object_object_add(map, key, NULL) != 0 ? error_origin(-ENOMEM) : 0;
+}
+
+/**
  * json_add() - append to an array
  * @array: the array
  * @child: the value; taken over (and NULL afterwards) on success only
@@ -118,6 +149,50 @@ int json_add(Json *array, Json **child) {
         if (!*child || json_object_array_add(array, *child) != 0)
                 return error_origin(-ENOMEM);
         *child = NULL;
+        return 0;
+}
+
+/**
+ * json_add_text() - append text, escaped; json_add_u64() a number
+ * @array: the array
+ * @text:  the bytes
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int json_add_text(Json *array, Bytes text) {
+        _cleanup_(json_dropp) Json *j = NULL;
+        _cleanup_free_ char *escaped = NULL;
+        int r;
+
+        r = escape_new(text, &escaped);
+        if (r < 0)
+                return error_trace(r);
+        j = json_object_new_string(escaped);
+        return error_trace(json_add(array, &j));
+}
+
+int json_add_u64(Json *array, uint64_t value) {
+        _cleanup_(json_dropp) Json *j = json_object_new_uint64(value);
+
+        return error_trace(json_add(array, &j));
+}
+
+/**
+ * json_text() - the document as text, on one line
+ * @j:        the document
+ * @ret_text: borrowed from @j until it is changed or dropped, a NUL behind it; set on success only
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int json_text(Json *j, Bytes *ret_text) {
+        const char *text;
+        size_t n = 0;
+
+        text = json_object_to_json_string_length(
+                j, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE, &n);
+        if (!text)
+                return error_origin(-ENOMEM);
+        *ret_text = bytes_of(text, n);
         return 0;
 }
 

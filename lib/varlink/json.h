@@ -31,7 +31,12 @@ int json_put_u64(Json *map, const char *key, uint64_t value);
 int json_put_bool(Json *map, const char *key, bool value);
 int json_put_text(Json *map, const char *key, Bytes text);
 int json_put_hex(Json *map, const char *key, Bytes data);
+int json_put_base64(Json *map, const char *key, Bytes data);
+int json_put_null(Json *map, const char *key);
+int json_add_text(Json *array, Bytes text);
+int json_add_u64(Json *array, uint64_t value);
 int json_add(Json *array, Json **child);
+int json_text(Json *j, Bytes *ret_text); /* short, without a newline */
 int json_print(FILE *f, Json *j, JsonForm form);
 
 /*
@@ -64,6 +69,13 @@ typedef struct JsonField {
         size_t offset; /* in what is filled */
 } JsonField;
 
+/* A member of an object, while one goes through it; name and value are borrowed, and raw. */
+typedef struct JsonMember {
+        const char *name;
+        const Json *value; /* NULL for `null` */
+        const void *place;
+} JsonMember;
+
 enum {
         _JSON_E_SUCCESS,
         JSON_E_UNFIT, /* a member is missing, has another type, or (strict) is not in the table */
@@ -72,6 +84,12 @@ enum {
 /* Strict: a member that is not in the table does not fit. Else it is passed over. */
 int json_take(const Json *map, const JsonField fields[], size_t n_fields, bool is_strict,
               void *into, const char **ret_bad);
+int json_as_text(const Json *j, Bytes *ret);
+int json_as_u64(const Json *j, uint64_t *ret);
+int json_as_bool(const Json *j, bool *ret);
+bool json_is_map(const Json *j);
 size_t json_length(const Json *array);
 const Json *json_at(const Json *array, size_t i);
 int json_parse(Bytes text, unsigned depth_max, Json **ret_value);
+bool json_first(const Json *map, JsonMember *ret_member);
+bool json_next(JsonMember *member);
