@@ -20,8 +20,9 @@
 #define VARLINK_UID_MAX         320U /* of them, of one uid other than 0 */
 #define VARLINK_ROOT_KEPT       8U   /* of them, kept for uid 0 */
 #define VARLINK_REQUEST_MAX     (64U << 10)
-#define VARLINK_REQUEST_USEC    (UINT64_C(5) * 1000000)  /* from its first byte to its last */
-#define VARLINK_DRAIN_USEC      (UINT64_C(30) * 1000000) /* a reply of which nothing is taken */
+#define VARLINK_REQUEST_USEC    (UINT64_C(5) * 1000000) /* from its first byte to its last */
+#define VARLINK_REQUESTS_MAX    (4U << 20) /* of what is not complete in all, beyond 4 KiB each */
+#define VARLINK_DRAIN_USEC      (UINT64_C(30) * 1000000) /* for a reply to be taken */
 #define VARLINK_DEPTH_MAX       16
 #define VARLINK_REPLY_MAX       (256U << 10)
 #define VARLINK_REPLY_LARGE_MAX (2U << 20)  /* one large record, or a firmware list */
@@ -79,7 +80,8 @@ enum {
         VARLINK_E_TOO_LARGE, /* this reply is larger than a reply may be; nothing was sent */
 };
 
-const Json *varlink_call_parameters(const VarlinkCall *c); /* an object; never NULL */
+/* An object; never NULL. Only in the handler: what a held call needs, its state keeps. */
+const Json *varlink_call_parameters(const VarlinkCall *c);
 bool varlink_call_wants_more(const VarlinkCall *c);
 uid_t varlink_call_uid(const VarlinkCall *c);
 int varlink_reply(VarlinkCall *c, Json **parameters);
@@ -91,8 +93,8 @@ int varlink_error_expected_more(VarlinkCall *c);
 
 /*
  * Hold the call. `resume` is called when the reply before is taken, after varlink_server_wake(),
- * and at `until_usec` (LOOP_FOREVER: no such time); it replies, or does nothing. `free` is called
- * once, whatever ends the call. In `resume`, varlink_call_hold() only sets another time.
+ * and at `until_usec`, once (LOOP_FOREVER: no such time); it replies, or does nothing. `free` is
+ * called once, whatever ends the call. In `resume`, varlink_call_hold() only sets another time.
  */
 typedef struct VarlinkHold {
         int (*resume)(VarlinkCall *c, void *state, uint64_t now_usec);
