@@ -50,6 +50,16 @@ Json *json_drop(Json *j) {
 }
 
 /**
+ * json_share() - own a value that somebody else owns, too
+ * @j: the value, or NULL; not to be changed by either
+ *
+ * Return: the same, to be dropped.
+ */
+Json *json_share(const Json *j) {
+        return json_object_get((Json *)j);
+}
+
+/**
  * json_put() - set a member
  * @map:   the object
  * @key:   its name, one of our own words
@@ -124,6 +134,20 @@ int json_put_base64(Json *map, const char *key, Bytes data) {
         if (r < 0)
                 return error_trace(r);
         j = json_object_new_string(text);
+        return error_trace(json_put(map, key, &j));
+}
+
+/**
+ * json_put_literal() - set a member to a text of ours, which is not escaped
+ * @map:  the object
+ * @key:  its name
+ * @text: well-formed UTF-8 that came from nowhere outside
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int json_put_literal(Json *map, const char *key, const char *text) {
+        _cleanup_(json_dropp) Json *j = json_object_new_string(text);
+
         return error_trace(json_put(map, key, &j));
 }
 

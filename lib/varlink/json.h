@@ -32,10 +32,13 @@ int json_put_bool(Json *map, const char *key, bool value);
 int json_put_text(Json *map, const char *key, Bytes text);
 int json_put_hex(Json *map, const char *key, Bytes data);
 int json_put_base64(Json *map, const char *key, Bytes data);
+/* Unescaped: for texts of our own, that have lines; never for what comes from outside. */
+int json_put_literal(Json *map, const char *key, const char *text);
 int json_put_null(Json *map, const char *key);
 int json_add_text(Json *array, Bytes text);
 int json_add_u64(Json *array, uint64_t value);
 int json_add(Json *array, Json **child);
+Json *json_share(const Json *j);
 int json_text(Json *j, Bytes *ret_text); /* short, without a newline */
 int json_print(FILE *f, Json *j, JsonForm form);
 
