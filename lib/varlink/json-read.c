@@ -23,17 +23,23 @@ static Json *json_loose(const Json *j) {
  * Text
  */
 
+typedef struct JsonCount {
+        size_t n_members, n_colons;
+        unsigned depth, depth_max;
+        bool is_bad; /* a number that is none */
+} JsonCount;
+
 /*
  * json-c lets the last of two members of one name win, and others the first: so none may. Where
  * the text is valid each member has one colon outside of strings, and a member that was given
- * twice is one member less in the tree. (What json-c takes beyond RFC 8259 even if strict, names in
- * single quotes and raw control characters, is found here as well.)
+ * twice is one member less in the tree. What json-c takes beyond RFC 8259 even if strict, names in
+ * single quotes and raw control characters, is found here as well; and depth, of which it does not
+ * count the innermost where that is empty.
  *
  * Return: whether the text may be JSON.
  */
-static bool json_count_colons(Bytes text, size_t *ret_n) {
+static bool json_scan(Bytes text, JsonCount *count) {
         bool in_string = false;
-        size_t n = 0;
         uint8_t c;
 
         while (bytes_take_u8(&text, &c)) {
@@ -43,17 +49,17 @@ static bool json_count_colons(Bytes text, size_t *ret_n) {
                         return false;
                 else if (c == '\\')
                         (void)bytes_take_u8(&text, &c); /* only in strings */
-                else if (c == ':' && !in_string)
-                        ++n;
+                else if (in_string)
+                        continue;
+                else if (c == ':')
+                        ++count->n_colons;
+                else if ((c == '{' || c == '[') && ++count->depth > count->depth_max)
+                        return false;
+                else if ((c == '}' || c == ']') && count->depth-- == 0)
+                        return false;
         }
-        *ret_n = n;
         return true;
 }
-
-typedef struct JsonCount {
-        size_t n_members;
-        bool is_bad; /* a number that is none */
-} JsonCount;
 
 static int json_count_one(Json *j, int flags, Json *parent, const char *key, size_t *index,
                           void *userdata) {
@@ -71,22 +77,16 @@ static int json_count_one(Json *j, int flags, Json *parent, const char *key, siz
         return JSON_C_VISIT_RETURN_CONTINUE;
 }
 
-static bool json_is_sound(Json *j, Bytes text) {
-        JsonCount count = {};
-        size_t n;
-
-        return json_count_colons(text, &n) && json_c_visit(j, 0, json_count_one, &count) == 0 &&
-               !count.is_bad && count.n_members == n;
-}
-
-static int json_parse_with(struct json_tokener *t, Bytes text, Json **ret_value) {
+static int json_parse_with(struct json_tokener *t, Bytes text, JsonCount *count, Json **ret_value) {
         _cleanup_(json_dropp) Json *j = NULL;
 
         j = json_tokener_parse_ex(t, (const char *)text.data, (int)text.n);
         /* Only a number does not say that it ends. */
         if (!j && json_tokener_get_error(t) == json_tokener_continue)
                 j = json_tokener_parse_ex(t, "", 1);
-        if (json_tokener_get_error(t) != json_tokener_success || !json_is_sound(j, text))
+        if (json_tokener_get_error(t) != json_tokener_success ||
+            json_c_visit(j, 0, json_count_one, count) != 0 || count->is_bad ||
+            count->n_members != count->n_colons)
                 return JSON_E_UNFIT;
         *ret_value = TAKE(j);
         return 0;
@@ -104,20 +104,20 @@ static int json_parse_with(struct json_tokener *t, Bytes text, Json **ret_value)
  * Return: 0, JSON_E_UNFIT (also where json-c runs out of memory: 0.16 does not tell), or -ENOMEM.
  */
 int json_parse(Bytes text, unsigned depth_max, Json **ret_value) {
+        JsonCount count = { .depth_max = depth_max };
         struct json_tokener *t;
         int r;
 
         assert(depth_max > 0 && depth_max < INT_MAX);
         /* A NUL ends the text for json-c, and its own look at UTF-8 takes what is overlong. */
         if (text.n == 0 || text.n > INT_MAX || memchr(text.data, '\0', text.n) ||
-            !escape_is_utf8(text))
+            !escape_is_utf8(text) || !json_scan(text, &count))
                 return JSON_E_UNFIT;
-        /* Its depth counts the value inside the innermost. */
         t = json_tokener_new_ex((int)depth_max + 1);
         if (!t)
                 return error_origin(-ENOMEM);
         json_tokener_set_flags(t, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-        r = json_parse_with(t, text, ret_value);
+        r = json_parse_with(t, text, &count, ret_value);
         json_tokener_free(t);
         return error_trace(r);
 }

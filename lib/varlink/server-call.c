@@ -65,7 +65,7 @@ static int call_answer(VarlinkCall *c, const char *error, bool continues, Json *
                 if (++text.n > max) /* its NUL, too */
                         return VARLINK_E_TOO_LARGE;
                 r = connection_put(c->connection, text, &given_fd);
-                c->wants_room = r == VARLINK_E_NO_ROOM;
+                c->n_wanted = r == VARLINK_E_NO_ROOM ? text.n : 0;
                 if (r != 0)
                         return error_trace(r);
         }
@@ -404,7 +404,8 @@ int call_begin(VarlinkCall *c, Bytes message) {
  */
 int call_resume(VarlinkCall *c, uint64_t now_usec) {
         assert(c->is_open && c->is_held);
-        c->is_due = c->wants_room = false;
+        c->is_due = false;
+        c->n_wanted = 0;
         if (c->until_usec <= now_usec)
                 c->until_usec = LOOP_FOREVER; /* once */
         return call_settle(c, c->hold.resume(c, c->state, now_usec));

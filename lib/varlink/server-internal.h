@@ -29,7 +29,7 @@ struct VarlinkCall {
         bool is_answered; /* by its last reply, or an error */
         bool is_held;     /* it has `hold`, `state` and `until_usec` */
         bool is_due;      /* to be resumed */
-        bool wants_room;  /* a reply had no room in VARLINK_QUEUED_MAX */
+        size_t n_wanted;  /* bytes of a reply that had no room in VARLINK_QUEUED_MAX; 0: none */
         VarlinkHold hold;
         void *state;
         uint64_t until_usec;

@@ -41,9 +41,9 @@ static size_t server_count(const VarlinkServer *s, uid_t uid) {
         return n;
 }
 
-/* The uid other than root with the most connections. */
+/* The uid, this one or one other than root, with the most connections; root goes before all. */
 static uid_t server_most_uid(const VarlinkServer *s, uid_t uid) {
-        size_t n_most = 0;
+        size_t n_most = uid == 0 ? 0 : server_count(s, uid);
         uid_t most = uid;
 
         for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX; ++i) {
@@ -82,8 +82,8 @@ static bool server_admit(VarlinkServer *s, uid_t uid) {
 
         if (uid != 0 && server_count(s, uid) >= VARLINK_UID_MAX && !server_drop_idle(s, uid))
                 return false;
-        return s->n_connections < max || server_drop_idle(s, uid) ||
-               server_drop_idle(s, server_most_uid(s, uid));
+        return s->n_connections < max || server_drop_idle(s, server_most_uid(s, uid)) ||
+               server_drop_idle(s, uid);
 }
 
 static void server_take_in(VarlinkListener *l, int *fd) {
@@ -145,23 +145,37 @@ static int server_accept_again(VarlinkServer *s, uint64_t now_usec) {
  * Whose turn it is
  */
 
-static void server_look(VarlinkConnection *c, uint64_t now_usec, bool is_woken, bool has_room) {
+/* Only as many are resumed for room as there is room for: what they make would be made in vain. */
+static bool server_gives_room(const VarlinkConnection *c, size_t *taken) {
+        size_t room = server_queue_room(c->server, c->socket), n = c->call.n_wanted;
+
+        if (n == 0 || room < *taken || n > room - *taken)
+                return false;
+        *taken += n;
+        return true;
+}
+
+static void server_look(VarlinkConnection *c, uint64_t now_usec, bool is_woken, size_t *taken) {
         bool is_late = connection_until(c) <= now_usec;
 
         if (connection_feed(c) < 0 || (is_late && (c->out.data || !c->call.is_open)))
                 connection_free(c);
         else if (c->call.is_held)
-                c->call.is_due |= is_late || is_woken || (has_room && c->call.wants_room);
+                c->call.is_due |= is_late || is_woken || server_gives_room(c, taken);
 }
 
 static void server_look_at_all(VarlinkServer *s, uint64_t now_usec) {
-        bool is_woken = s->is_woken, has_room = s->has_room;
+        bool is_woken = s->is_woken;
+        size_t taken = 0;
 
         /* What is freed or said from here on is for the next time. */
         s->is_woken = s->has_room = false;
-        for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX; ++i)
-                if (s->connection[i])
-                        server_look(s->connection[i], now_usec, is_woken, has_room);
+        for (size_t k = 0; k < VARLINK_CONNECTIONS_MAX; ++k) {
+                VarlinkConnection *c = s->connection[(s->turn[0] + k) % VARLINK_CONNECTIONS_MAX];
+
+                if (c)
+                        server_look(c, now_usec, is_woken, &taken);
+        }
 }
 
 /* One step each, from where the last round ended, until the slice is over. */

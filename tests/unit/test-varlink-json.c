@@ -85,18 +85,19 @@ static void test_text(void **state) {
 static void test_depth(void **state) {
         (void)state;
         for (size_t depth = 1; depth <= DEPTH + 2; ++depth)
-                for (unsigned form = 0; form < 2; ++form) {
+                for (unsigned form = 0; form < 3; ++form) {
                         _cleanup_(json_dropp) Json *j = NULL;
-                        Bytes open = form == 0 ? BYTES_TEXT("[") : BYTES_TEXT("{\"a\":");
+                        Bytes open = form != 1 ? BYTES_TEXT("[") : BYTES_TEXT("{\"a\":");
                         uint8_t data[8 * (DEPTH + 2)];
                         Builder b = builder_on(data, sizeof(data));
                         int r;
 
                         for (size_t i = 0; i < depth; ++i)
                                 builder_put(&b, open);
-                        builder_put_u8(&b, '1');
+                        if (form < 2) /* else the innermost is empty */
+                                builder_put_u8(&b, '1');
                         for (size_t i = 0; i < depth; ++i)
-                                builder_put_u8(&b, form == 0 ? ']' : '}');
+                                builder_put_u8(&b, form != 1 ? ']' : '}');
                         r = parse((const char *)data, b.n, &j);
                         CHECK(r == (depth <= DEPTH ? 0 : JSON_E_UNFIT), "%zu deep, form %u: %d\n",
                               depth, form, r);

@@ -233,8 +233,11 @@ static const VarlinkInterface interface = { NAME,
                                             "interface " NAME
                                             "\n\nmethod Echo(n: ?int) -> (n: int)\n",
                                             methods, ELEMENTSOF(methods) };
-static const VarlinkInterface *const interfaces[] = { &interface };
-static const VarlinkSocket sockets[2] = { { interfaces, 1, false }, { interfaces, 1, true } };
+/* Too long to be always sent. */
+static char long_text[2000000];
+static const VarlinkInterface long_interface = { "org.example.long", long_text, NULL, 0 };
+static const VarlinkInterface *const interfaces[] = { &interface, &long_interface };
+static const VarlinkSocket sockets[2] = { { interfaces, 2, false }, { interfaces, 2, true } };
 static const VarlinkInfo info = { "Vendor", "Product", "1", "https://example.org/" };
 
 /*
@@ -257,6 +260,7 @@ static inline int listen_anywhere(struct sockaddr_un *ret_where, socklen_t *ret_
 static inline int setup(void **state) {
         (void)state;
         w = (World){ .n_fds = count_fds() };
+        memset(long_text, 'x', sizeof(long_text) - 1);
         assert_int_equal(loop_new(&w.loop), 0);
         assert_int_equal(varlink_server_new(w.loop, &info, &w, &w.server), 0);
         for (size_t i = 0; i < 2; ++i) {
