@@ -235,6 +235,7 @@ static int connection_take(VarlinkConnection *c, uint64_t now_usec) {
         if (r == 0) {
                 c->in_until_usec = LOOP_FOREVER;
                 r = call_begin(&c->call, message);
+                c->has_asked = r == 0;
                 connection_trim(c);
                 return r;
         }

@@ -55,6 +55,7 @@ struct VarlinkConnection {
         LoopWatch watch; /* its fd is owned */
         uid_t uid;
         uint64_t active_usec; /* when something last came or went */
+        bool has_asked;       /* it has made a call */
         Frame in;
         bool is_ready;          /* there may be a message in `in` */
         bool is_starved;        /* `in` may not grow now */

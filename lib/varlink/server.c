@@ -61,19 +61,24 @@ static uid_t server_most_uid(const VarlinkServer *s, uid_t uid) {
         return most;
 }
 
-/* Make room at the cost of who has not said anything for the longest time. */
+/* Who has never asked anything goes first, then who has been silent for the longest time. */
+static bool server_is_dearer(const VarlinkConnection *a, const VarlinkConnection *b) {
+        return a->has_asked != b->has_asked ? a->has_asked : a->active_usec > b->active_usec;
+}
+
+/* Make room. */
 static bool server_drop_idle(VarlinkServer *s, uid_t uid) {
-        VarlinkConnection *oldest = NULL;
+        VarlinkConnection *least = NULL;
 
         for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX; ++i) {
                 VarlinkConnection *c = s->connection[i];
 
                 if (c && c->uid == uid && connection_is_idle(c) &&
-                    (!oldest || c->active_usec < oldest->active_usec))
-                        oldest = c;
+                    (!least || server_is_dearer(least, c)))
+                        least = c;
         }
-        connection_free(oldest);
-        return oldest != NULL;
+        connection_free(least);
+        return least != NULL;
 }
 
 /* Return: whether there is room for one more of this uid, made if need be. */

@@ -248,7 +248,7 @@ def with_real(ctl, env):
     set_library_path()
     with tempfile.TemporaryDirectory(prefix="varlink-real-") as top, Swtpm(f"{top}/tpm") as tpm:
         with Kernel(f"{top}/root", f"--records={RECORDS}") as kernel:
-            make_place(kernel.root if hasattr(kernel, "root") else f"{top}/root")
+            make_place(kernel.top)
             with Daemon(f"{top}/root", tpm.tcti, watch=False), serve.Server(f"{top}/root") as server:
                 server.wait_for(lambda s: s["state"] == "follow" and s["extended"] == RECORDS, 30, "the real server: all is extended")
                 if ctl:

@@ -359,6 +359,7 @@ static void need_root(void) {
 /* Busy ones stay, and a uid has no more than its share; idle ones make room. */
 static void test_uids(void **state) {
         Child a, b, c, r;
+        int good;
 
         (void)state;
         need_root();
@@ -380,18 +381,24 @@ static void test_uids(void **state) {
         stop(b);
         stop(a);
         assert_int_equal(w.server->n_connections, 0);
-        ROW("idle ones: the oldest of the same uid go first");
+        ROW("idle ones: the oldest of the same uid go first, but who has asked something");
+        good = client();
+        check_open(good);
         a = start(1001, VARLINK_UID_MAX + 50, "");
         assert_int_equal(count_of(1001), VARLINK_UID_MAX);
         ROW("then those of who has the most");
         b = start(1002, 300, "");
         assert_int_equal(count_of(1001) + count_of(1002),
-                         VARLINK_CONNECTIONS_MAX - VARLINK_ROOT_KEPT);
+                         VARLINK_CONNECTIONS_MAX - VARLINK_ROOT_KEPT - 1);
         c = start(1003, 5, "");
         assert_int_equal(count_of(1003), 5);
         r = start(0, 20, "");
-        assert_int_equal(count_of(0), 20);
+        assert_int_equal(count_of(0), 21);
         assert_int_equal(w.server->n_connections, VARLINK_CONNECTIONS_MAX);
+        check_open(good);
+        stop(start(0, 600, ""));
+        check_open(good);
+        check_close(good);
         stop(r);
         stop(c);
         stop(b);
