@@ -83,7 +83,7 @@ static void print_sum(const Doctor *d) {
                              cause);
 }
 
-static int json_text(Json *map, const char *key, const char *text) {
+static int doctor_text(Json *map, const char *key, const char *text) {
         return json_put_text(map, key, bytes_of_text(text));
 }
 
@@ -92,13 +92,13 @@ static int json_advice(Json *map, Advice advice, KernelPart part) {
         char text[ADVICE_TEXT_MAX];
         int r;
 
-        r = json_text(map, "cause", row->name);
+        r = doctor_text(map, "cause", row->name);
         advice_write(row->effect, part, text, sizeof(text));
         if (r == 0)
-                r = json_text(map, "effect", text);
+                r = doctor_text(map, "effect", text);
         advice_write(row->cure, part, text, sizeof(text));
         if (r == 0)
-                r = json_text(map, "cure", text);
+                r = doctor_text(map, "cure", text);
         return error_trace(r);
 }
 
@@ -112,11 +112,11 @@ static int json_rows(const Doctor *d, Json **ret_rows) {
 
                 r = json_map(&map);
                 if (r == 0)
-                        r = json_text(map, "name", row->name);
+                        r = doctor_text(map, "name", row->name);
                 if (r == 0)
-                        r = json_text(map, "state", doctor_state_name(row->state));
+                        r = doctor_text(map, "state", doctor_state_name(row->state));
                 if (r == 0)
-                        r = json_text(map, "text", row->text);
+                        r = doctor_text(map, "text", row->text);
                 if (r == 0 && row->advice != ADVICE_NONE)
                         r = json_advice(map, row->advice, row->part);
                 if (r == 0)
@@ -135,15 +135,15 @@ static int doctor_print_json(const CtlOptions *o, const Doctor *d) {
         if (r == 0)
                 r = json_put_u64(map, "status", (uint64_t)d->status);
         if (r == 0)
-                r = json_text(map, "cause", advice_row(d->cause)->name);
+                r = doctor_text(map, "cause", advice_row(d->cause)->name);
         if (r == 0)
-                r = json_text(map, "mode", mode_name(d->mode));
+                r = doctor_text(map, "mode", mode_name(d->mode));
         if (r == 0)
-                r = json_text(map, "gate", gate_outcome_name(d->gate.outcome));
+                r = doctor_text(map, "gate", gate_outcome_name(d->gate.outcome));
         if (r == 0)
-                r = json_text(map, "reason", gate_reason_name(d->gate.reason));
+                r = doctor_text(map, "reason", gate_reason_name(d->gate.reason));
         if (r == 0 && *d->gate.device)
-                r = json_text(map, "device", d->gate.device);
+                r = doctor_text(map, "device", d->gate.device);
         if (r == 0)
                 r = json_rows(d, &rows);
         if (r == 0)
