@@ -226,13 +226,16 @@ static void test_write(void **state) {
         assert_int_equal(json_add_u64(array, UINT64_MAX), 0);
         assert_int_equal(json_put(map, "array", &array), 0);
         assert_null(array);
+        assert_int_equal(json_put_text(map, "text", BYTES_TEXT("\x1b\xff")), 0);
         assert_int_equal(json_put_null(map, "none"), 0);
         assert_int_equal(json_put_base64(map, "data", BYTES_TEXT("hello")), 0);
         assert_int_equal(json_text(map, &text), 0);
         assert_true(bytes_equal_text(
                 text,
                 "{\"array\":[\"\\\\x1b[31m\\\\x7f\\\\xc2\\\\x9b\\\\xe2\\\\x80\\\\xae\\\\xff\\\""
-                "\\\\x5c/\\\\x0a\",18446744073709551615],\"none\":null,\"data\":\"aGVsbG8=\"}"));
+                "\\\\x5c/"
+                "\\\\x0a\",18446744073709551615],\"text\":\"\\\\x1b\\\\xff\",\"none\":null,"
+                "\"data\":\"aGVsbG8=\"}"));
 }
 
 int main(void) {

@@ -92,7 +92,7 @@ static void test_request_time(void **state) {
         assert_true(w.until_usec <= now_usec() + VARLINK_REQUEST_USEC);
         pass(VARLINK_REQUEST_USEC - SEC);
         check_got(fd, "");
-        put_bytes(fd, ECHO + 10, 10); /* one byte after the other does not help */
+        put_bytes(fd, &ECHO[10], 10); /* one byte after the other does not help */
         turn(2);
         pass(2 * SEC);
         check_got(fd, NULL);
