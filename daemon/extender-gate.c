@@ -23,6 +23,17 @@ static PlanAbsence absence_of(GateReason reason) {
         return PLAN_ABSENT_TPM;
 }
 
+static void extender_note_ready(Extender *x) {
+        for (GateThing thing = 0; thing < _GATE_THING_N; ++thing) {
+                uint64_t *usec = &x->figures.ready_usec[thing];
+
+                if (x->gate.facts[thing].readiness != GATE_READY)
+                        *usec = 0;
+                else if (*usec == 0)
+                        *usec = x->now_usec;
+        }
+}
+
 /* Look at the machine. Where the gate is closed x->event says why; where it is open x->tcti is set.
  */
 int extender_ask_gate(Extender *x, bool *ret_open) {
@@ -39,6 +50,7 @@ int extender_ask_gate(Extender *x, bool *ret_open) {
                 return error_trace(r);
         gate_judge(&x->machine, &x->config.gate, &x->gate);
         x->has_gate = true;
+        extender_note_ready(x);
         if (x->gate.outcome == GATE_OPEN) {
                 if (!x->config.tcti)
                         (void)snprintf(x->tcti, sizeof(x->tcti), "device:%s", x->gate.device);

@@ -118,6 +118,17 @@ static int extender_opened(Extender *x) {
         return 0;
 }
 
+/* For those who look on. */
+static void extender_note_answer(Extender *x) {
+        if (x->step.kind == PLAN_STEP_READ_PCR && x->reply.outcome == TPM_DONE) {
+                x->reading[x->step.pcr] = x->reply.values;
+                x->has_reading |= UINT32_C(1) << x->step.pcr;
+        }
+        if (x->step.kind == PLAN_STEP_PROBE &&
+            (x->reply.outcome == TPM_DONE || x->reply.outcome == TPM_REFUSED))
+                x->figures.is_guarded = x->reply.outcome == TPM_DONE;
+}
+
 static int extender_answered(Extender *x) {
         Question q = question_of(x);
         PlanEvent *e = &x->event;
@@ -136,6 +147,7 @@ static int extender_answered(Extender *x) {
                 rc_text(x->reply.rc, text, sizeof(text));
                 (void)snprintf(x->trouble, sizeof(x->trouble), "%s: %s", q.name, text);
         }
+        extender_note_answer(x);
         if (x->step.kind == PLAN_STEP_READ_CLOCK)
                 node_look_at_age(x->tcti, &e->age);
         if (x->step.kind == PLAN_STEP_EXTEND && e->outcome == TPM_DONE) {
@@ -233,6 +245,17 @@ int extender_close_tpm(Extender *x) {
                 r = extender_ask_and_wait(x, &flush);
         x->tpm = tpm_free(x->tpm);
         return error_trace(r);
+}
+
+/**
+ * extender_reading() - what a PCR held when it was read last
+ * @x:   the extender
+ * @pcr: below TPM_PCR_N
+ *
+ * Return: values of its banks, borrowed from @x; NULL: it was not read.
+ */
+const DigestSet *extender_reading(const Extender *x, uint32_t pcr) {
+        return x->has_reading >> pcr & 1 ? &x->reading[pcr] : NULL;
 }
 
 /**

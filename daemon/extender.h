@@ -42,6 +42,8 @@ typedef struct ExtenderFigures {
         uint64_t n_trimmed; /* from the kernel's list */
         uint64_t backlog_start_usec, backlog_done_usec, n_backlog;
         uint64_t last_extend_usec;
+        uint64_t ready_usec[_GATE_THING_N]; /* when first seen so; 0: not ready */
+        bool is_guarded;                    /* the last probe of the guard was passed */
         uint64_t n_changes; /* grows when anything of this or of the plan may have changed */
         uint64_t token;     /* the newest extender_refresh() that is answered */
         int anchor_error;   /* errno of the last try to write it, or 0 */
@@ -68,5 +70,6 @@ const char *extender_trouble(const Extender *x);
 const char *extender_cut(const Extender *x);
 const char *extender_device(const Extender *x);
 const GateVerdict *extender_gate(const Extender *x);
+const DigestSet *extender_reading(const Extender *x, uint32_t pcr);
 void extender_poke(Extender *x);
 bool extender_is_stopping(const Extender *x);

@@ -4,8 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/escape.h"
-
 /* A chain of the list: does it have records, or is it the main one? */
 static bool report_has_chain(const Plan *p, uint32_t pcr) {
         return p->replay.chain[pcr].n > 0 || p->chain[pcr].state != CHAIN_UNREAD ||
@@ -18,9 +16,31 @@ static bool report_holds(const Plan *p) {
                p->state != PLAN_DIVERGED;
 }
 
-static void report_pcrs(const Plan *p, Status *s) {
+/* V(0), and the value: what verified extends gave where it is known to be in the PCR, else what
+ * was read last. */
+static void report_values(const Extender *x, bool is_held, StatusPcr *t) {
+        const Plan *p = extender_plan(x);
+        const PlanChain *c = &p->chain[t->pcr];
+        const DigestSet *value = is_held ? &c->value : extender_reading(x, t->pcr);
+
+        t->has_base = p->based >> t->pcr & 1;
+        t->has_value = value != NULL;
+        t->is_held = is_held;
+        if (is_held) /* whatever came after its last record changes nothing */
+                t->n_verified = c->held < c->n_listed ? c->held_at : p->n_listed;
+        FOREACH_BANK(alg, t->banks) {
+                if (value)
+                        t->value.of[alg] = value->of[alg];
+                if (t->has_base)
+                        t->base.of[alg] = p->base[t->pcr].of[alg];
+        }
+}
+
+static void report_pcrs(const Extender *x, Status *s) {
+        const Plan *p = extender_plan(x);
         bool holds = report_holds(p);
 
+        s->main_pcr = p->main_pcr;
         for (uint32_t pcr = 0; pcr < TPM_PCR_N; ++pcr) {
                 const PlanChain *c = &p->chain[pcr];
                 StatusPcr *t = &s->pcr[s->n_pcrs];
@@ -37,12 +57,16 @@ static void report_pcrs(const Plan *p, Status *s) {
                         s->n_foreign += t->n_records;
                 if (c->state == CHAIN_REFUSED)
                         s->n_refused += t->n_records;
-                t->has_value = holds && c->state == CHAIN_HELD;
-                FOREACH_BANK(alg, t->banks)
-                        if (t->has_value)
-                                t->value.of[alg] = c->value.of[alg];
+                report_values(x, holds && c->state == CHAIN_HELD, t);
         }
         s->n_refused += p->n_beyond;
+}
+
+static void report_text(const char *text, char *ret_text, size_t max) {
+        size_t n = strnlen(text, max - 1);
+
+        memcpy(ret_text, text, n);
+        ret_text[n] = '\0';
 }
 
 static void report_spool(const Extender *x, Status *s) {
@@ -59,10 +83,49 @@ static void report_spool(const Extender *x, Status *s) {
         s->spool_generation = f.generation;
 }
 
+static void report_gate(const Extender *x, Status *s) {
+        const GateVerdict *v = extender_gate(x);
+
+        for (GateThing thing = 0; v && thing < _GATE_THING_N; ++thing)
+                s->gate[thing] = (StatusGate){
+                        .is_judged = 1,
+                        .readiness = v->facts[thing].readiness,
+                        .advice = v->facts[thing].advice,
+                        .part = v->facts[thing].part,
+                        .ready_usec = extender_figures(x)->ready_usec[thing],
+                };
+}
+
+/* Of a TCTI that was given only its name tells. */
+static bool report_is_software(const char *device) {
+        static const char *const software[] = { "libtpms:", "swtpm:", "mssim:" };
+
+        for (size_t i = 0; i < ELEMENTSOF(software); ++i)
+                if (strncmp(device, software[i], strlen(software[i])) == 0)
+                        return true;
+        return false;
+}
+
+static void report_tpm(const Extender *x, Status *s) {
+        const GateVerdict *v = extender_gate(x);
+        const Plan *p = extender_plan(x);
+
+        report_text(extender_device(x), s->device, sizeof(s->device));
+        s->is_software = report_is_software(s->device);
+        if (v && v->has_chip) {
+                report_text(v->chip.driver, s->driver, sizeof(s->driver));
+                s->is_software = v->chip.is_software;
+        }
+        s->has_tpm = p->clock_known;
+        s->is_guarded = extender_figures(x)->is_guarded;
+        s->reset_count = p->clock.reset_count;
+        s->restart_count = p->clock.restart_count;
+}
+
 /**
  * report_message() - the particulars of where it stands, for people
  * @x:        the extender
- * @ret_text: one line, escaped; empty where the reason says it all
+ * @ret_text: one line, not escaped; empty where the reason says it all
  */
 void report_message(const Extender *x, char ret_text[static STATUS_TEXT_SIZE]) {
         const Plan *p = extender_plan(x);
@@ -70,7 +133,7 @@ void report_message(const Extender *x, char ret_text[static STATUS_TEXT_SIZE]) {
 
         ret_text[0] = '\0';
         if (p->state != PLAN_FOLLOW || p->is_cut)
-                (void)escape_bytes(bytes_of_text(text), ret_text, STATUS_TEXT_SIZE);
+                report_text(text, ret_text, STATUS_TEXT_SIZE);
 }
 
 /* A kernel's PCR behind its list is as it must be: the list comes first. */
@@ -103,30 +166,22 @@ uint64_t report_n_extended(const Extender *x) {
 /**
  * report_status() - the whole of it
  * @x:          the extender
-
  * @now_usec:   CLOCK_BOOTTIME
  * @ret_status: all of its bytes are written
  */
 void report_status(const Extender *x, uint64_t now_usec, Status *ret_status) {
-        const char *device = extender_device(x);
         const ExtenderFigures *f = extender_figures(x);
         const Plan *p = extender_plan(x);
         Status *s = ret_status;
 
         memset(s, 0, sizeof(*s));
         (void)snprintf(s->boot_id, sizeof(s->boot_id), "%s", extender_boot_id(x));
-        (void)escape_bytes(bytes_of(device, strnlen(device, STATUS_TEXT_SIZE / 4)), s->device,
-                           sizeof(s->device));
         report_message(x, s->text);
         s->verdict = report_verdict(p);
         s->mode = p->mode.mode;
         s->mode_reason = p->mode.reason;
         s->state = p->state;
         s->reason = p->misfit != PLAN_REASON_NONE ? p->misfit : p->reason;
-        s->has_tpm = p->clock_known;
-        s->is_guarded = 1;
-        s->reset_count = p->clock.reset_count;
-        s->restart_count = p->clock.restart_count;
         s->state_usec = p->state_usec;
         s->n_measured = report_n_measured(x);
         s->n_extended = report_n_extended(x);
@@ -139,7 +194,9 @@ void report_status(const Extender *x, uint64_t now_usec, Status *ret_status) {
         if (p->mode.mode == MODE_BYPASS)
                 s->lag = lag_figures(extender_lag(x), now_usec);
         report_spool(x, s);
-        report_pcrs(p, s);
+        report_tpm(x, s);
+        report_gate(x, s);
+        report_pcrs(x, s);
 }
 
 /**

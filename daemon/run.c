@@ -134,6 +134,7 @@ static int on_get_spool(void *userdata, PeerSpool *ret_spool) {
         r = spool_share(spool, &p.list_fd, &p.index_fd);
         if (r < 0)
                 return r;
+        p.generation = f.generation;
         p.n_records = f.n_records;
         p.n_bytes = f.n_bytes;
         *ret_spool = p;

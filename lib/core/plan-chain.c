@@ -18,6 +18,7 @@ Look chain_look(Plan *p, uint32_t pcr) {
                 p->n_failures = 0; /* progress, whatever the answers were */
         c->state = CHAIN_HELD;
         c->held = v->n;
+        c->held_at = p->replay.n_records;
         c->is_doubted = false;
         c->value = v->value;
         return LOOK_HELD;

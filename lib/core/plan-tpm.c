@@ -164,6 +164,7 @@ int on_extended(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
                 return repair_extended(p, ret_step);
         ++c->n_unverified;
         ++c->held;
+        c->held_at = p->replay.n_records + 1;
         return plan_pass(p, true, ret_step);
 }
 

@@ -128,6 +128,7 @@ typedef struct PlanChain {
         uint64_t from;         /* the search began at V(from) */
         uint64_t n_listed;     /* its records, each counted once */
         uint64_t held;         /* records that the PCR was proven to hold, and never fewer */
+        uint64_t held_at;      /* records of the whole list up to the last of these */
         DigestSet value;       /* V(held): what the records up to there give, whenever they pass */
         uint64_t n_unverified; /* extends since its PCR was last read */
         uint64_t epoch;        /* in which that was proven */

@@ -72,7 +72,7 @@ static size_t peer_take_fds(struct msghdr *m, int ret_fds[static PEER_FDS]) {
 /* Lengths with which one can calculate: a record has a byte at least, and the index has an end. */
 static bool peer_spool_is_sound(const PeerSpoolPacket *p, size_t n_fds) {
         if (p->has_spool == 0)
-                return n_fds == 0 && p->n_records == 0 && p->n_bytes == 0;
+                return n_fds == 0 && p->generation == 0 && p->n_records == 0 && p->n_bytes == 0;
         return p->has_spool == 1 && n_fds == PEER_FDS && p->n_records <= p->n_bytes &&
                p->n_bytes <= INT64_MAX / SPOOL_ROW_SIZE;
 }
@@ -100,6 +100,7 @@ static void peer_fill(const PeerPacket *p, int list_fd, int index_fd, PeerMessag
                 ret_message->token = p->status.token;
                 ret_message->status = p->status.status;
         } else {
+                ret_message->spool.generation = p->spool.generation;
                 ret_message->spool.n_records = p->spool.n_records;
                 ret_message->spool.n_bytes = p->spool.n_bytes;
         }

@@ -14,7 +14,7 @@
 #define PEER_NAME    "extender"
 #define PEER_PATH    RUN_DIR "/" PEER_NAME
 #define PEER_MAGIC   UINT32_C(0x5265506c)
-#define PEER_VERSION 1U /* raised with each change of a packet, Status included */
+#define PEER_VERSION 2U /* raised with each change of a packet, Status included */
 #define PEER_FDS     2U /* of SPOOL: list, index */
 
 typedef struct PeerHead {
@@ -32,7 +32,7 @@ typedef struct PeerStatusPacket {
 typedef struct PeerSpoolPacket {
         PeerHead head;
         uint64_t has_spool; /* 0 or 1; 1: two descriptors come along */
-        uint64_t n_records, n_bytes;
+        uint64_t generation, n_records, n_bytes;
 } PeerSpoolPacket;
 
 typedef struct PeerRefreshPacket {
@@ -51,7 +51,7 @@ typedef union PeerPacket {
 
 static_assert(sizeof(PeerHead) == 16, "no gap");
 static_assert(sizeof(PeerStatusPacket) == 16 + 8 + sizeof(Status), "no gap");
-static_assert(sizeof(PeerSpoolPacket) == 16 + 24, "no gap");
+static_assert(sizeof(PeerSpoolPacket) == 16 + 32, "no gap");
 static_assert(sizeof(PeerRefreshPacket) == 16 + 16, "no gap");
 
 static inline size_t peer_size(PeerKind kind) {

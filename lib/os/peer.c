@@ -159,6 +159,7 @@ static int peer_send_spool(PeerLink *l) {
                     spool.list_fd >= 0 && spool.index_fd >= 0;
         if (has_spool) {
                 p.has_spool = 1;
+                p.generation = spool.generation;
                 p.n_records = spool.n_records;
                 p.n_bytes = spool.n_bytes;
         }
@@ -357,24 +358,31 @@ PeerServer *peer_server_free(PeerServer *s) {
  * What goes out
  */
 
-static_assert(offsetof(Status, verdict) == BOOT_ID_SIZE + 2 * STATUS_TEXT_SIZE + 1, "one gap");
-static_assert(offsetof(Status, state_usec) - offsetof(Status, verdict) == 11 * 4, "no gap");
-static_assert(offsetof(Status, pcr) - offsetof(Status, state_usec) == 16 * 8 + 6 * 8, "no gap");
+static_assert(offsetof(Status, verdict) == BOOT_ID_SIZE + 2 * STATUS_TEXT_SIZE + CHIP_TEXT_MAX + 3,
+              "one gap");
+static_assert(offsetof(Status, state_usec) - offsetof(Status, verdict) == 13 * 4, "no gap");
+static_assert(offsetof(Status, gate) - offsetof(Status, state_usec) == 16 * 8 + 6 * 8, "no gap");
+static_assert(sizeof(StatusGate) == 4 * 4 + 8, "no gap");
+static_assert(offsetof(Status, pcr) - offsetof(Status, gate) == _GATE_THING_N * sizeof(StatusGate),
+              "no gap");
 static_assert(sizeof(Status) == offsetof(Status, pcr) + TPM_PCR_N * sizeof(StatusPcr), "no gap");
-static_assert(sizeof(StatusPcr) == 4 * 4 + 2 * 8 + sizeof(DigestSet), "no gap");
+static_assert(sizeof(StatusPcr) == 6 * 4 + 3 * 8 + 2 * sizeof(DigestSet), "no gap");
 
 static void peer_copy_text(const char *from, char *to, size_t max) {
         memcpy(to, from, strnlen(from, max - 1));
 }
 
+static void peer_copy_digest(DigestAlg alg, const Digest *from, Digest *to) {
+        bytes_copy(digest_bytes(alg, from), to->data, DIGEST_SIZE_MAX);
+}
+
 static void peer_copy_pcr(const StatusPcr *from, StatusPcr *to) {
         memcpy(to, from, offsetof(StatusPcr, value));
-        if (!from->has_value)
-                return;
         FOREACH_BANK(alg, from->banks) {
-                Bytes value = digest_bytes(alg, &from->value.of[alg]);
-
-                bytes_copy(value, to->value.of[alg].data, DIGEST_SIZE_MAX);
+                if (from->has_value)
+                        peer_copy_digest(alg, &from->value.of[alg], &to->value.of[alg]);
+                if (from->has_base)
+                        peer_copy_digest(alg, &from->base.of[alg], &to->base.of[alg]);
         }
 }
 
@@ -387,6 +395,7 @@ static void peer_copy_status(const Status *from, Status *to) {
         peer_copy_text(from->boot_id, to->boot_id, sizeof(to->boot_id));
         peer_copy_text(from->text, to->text, sizeof(to->text));
         peer_copy_text(from->device, to->device, sizeof(to->device));
+        peer_copy_text(from->driver, to->driver, sizeof(to->driver));
         memcpy((uint8_t *)to + start, (const uint8_t *)from + start, end - start);
         for (uint32_t i = 0; i < from->n_pcrs; ++i)
                 peer_copy_pcr(&from->pcr[i], &to->pcr[i]);

@@ -34,6 +34,7 @@ typedef enum PeerKind {
  */
 
 typedef struct PeerSpool {
+        uint64_t generation;         /* of these files, as in Status */
         uint64_t n_records, n_bytes; /* that may be read */
         int list_fd, index_fd;       /* -1: there is no spool; else owned by who gets this */
 } PeerSpool;

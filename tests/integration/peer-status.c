@@ -80,6 +80,9 @@ static void put_pcr(const StatusPcr *p) {
         (void)printf("\"%" PRIu32 "\":{", p->pcr);
         put_text("chain", chain_name(p->chain));
         put_flag("has_value", p->has_value);
+        put_flag("is_held", p->is_held);
+        put_flag("has_base", p->has_base);
+        put_number("n_verified", p->n_verified);
         put_number("n_records", p->n_records);
         put_number("n_held", p->n_held);
         (void)printf("\"banks\":{");
@@ -92,6 +95,22 @@ static void put_pcr(const StatusPcr *p) {
                 comma = ",";
         }
         (void)printf("}}");
+}
+
+static void put_gate(const Status *s) {
+        const char *comma = "";
+
+        (void)printf("\"gate\":{");
+        for (GateThing thing = 0; thing < _GATE_THING_N; ++thing) {
+                const StatusGate *g = &s->gate[thing];
+
+                if (!g->is_judged)
+                        continue;
+                (void)printf("%s\"%s\":[\"%s\",%" PRIu64 "]", comma, gate_thing_name(thing),
+                             gate_readiness_name(g->readiness), g->ready_usec);
+                comma = ",";
+        }
+        (void)printf("},");
 }
 
 static void put_numbers(const Status *s) {
@@ -121,6 +140,7 @@ static void put_status(const Status *s, uint64_t token) {
         put_text("boot_id", s->boot_id);
         put_text("text", s->text);
         put_text("device", s->device);
+        put_text("driver", s->driver);
         put_text("verdict", verdict_name(s->verdict));
         put_text("mode", mode_name(s->mode));
         put_text("mode_reason", mode_reason_name(s->mode_reason));
@@ -128,9 +148,12 @@ static void put_status(const Status *s, uint64_t token) {
         put_text("reason", plan_reason_name_of(s->reason, s->mode_reason));
         put_flag("has_tpm", s->has_tpm);
         put_flag("is_guarded", s->is_guarded);
+        put_flag("is_software", s->is_software);
+        put_number("main_pcr", s->main_pcr);
         put_flag("spool_is_writable", s->spool_is_writable);
         put_numbers(s);
         put_lag(&s->lag);
+        put_gate(s);
         (void)printf("\"pcrs\":{");
         for (uint32_t i = 0; i < s->n_pcrs; ++i) {
                 (void)printf("%s", i > 0 ? "," : "");

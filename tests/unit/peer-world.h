@@ -58,6 +58,8 @@ static inline Status sample(uint64_t n) {
         put_text(s.boot_id, "0123456789abcdef0123456789abcdef");
         put_text(s.text, "all is \\x1b \"well\"");
         put_text(s.device, "/dev/tpmrm0");
+        put_text(s.driver, "tpm_crb");
+        s.gate[GATE_TPM] = (StatusGate){ 1, GATE_READY, ADVICE_NONE, PART_NONE, 7 };
         s.verdict = PLAN_VERDICT_EXTENDED;
         s.mode = MODE_BYPASS;
         s.mode_reason = MODE_REASON_BOOT_AGGREGATE_ZERO;
@@ -71,11 +73,12 @@ static inline Status sample(uint64_t n) {
         s.pcr[0].pcr = 10;
         s.pcr[0].chain = CHAIN_HELD;
         s.pcr[0].banks = BANK(DIGEST_SHA1) | BANK(DIGEST_SHA3_512);
-        s.pcr[0].has_value = 1;
-        s.pcr[0].n_records = s.pcr[0].n_held = n;
+        s.pcr[0].has_value = s.pcr[0].is_held = s.pcr[0].has_base = 1;
+        s.pcr[0].n_records = s.pcr[0].n_held = s.pcr[0].n_verified = n;
         s.pcr[1] = s.pcr[0];
         s.pcr[1].pcr = 11;
-        s.pcr[1].has_value = 0;
+        s.pcr[1].has_value = s.pcr[1].is_held = s.pcr[1].has_base = 0;
+        s.pcr[1].n_verified = 0;
         assert_true(status_is_sound(&s));
         return s;
 }
@@ -97,6 +100,7 @@ static inline int on_get_spool(void *userdata, PeerSpool *ret_spool) {
         ++w.n_spool;
         if (!w.has_spool)
                 return -ENOENT;
+        ret_spool->generation = 3;
         ret_spool->n_records = w.n_records;
         ret_spool->n_bytes = 4 * w.n_records;
         assert_int_equal(root_open(&w.root, "list", O_RDONLY, &ret_spool->list_fd), 0);

@@ -45,7 +45,8 @@ static PeerPacket spool_packet(uint64_t has_spool, uint64_t n_records, uint64_t 
         PeerPacket p;
 
         memset(&p, 0, sizeof(p));
-        p.spool = (PeerSpoolPacket){ peer_head(PEER_SPOOL), has_spool, n_records, n_bytes };
+        p.spool = (PeerSpoolPacket){ peer_head(PEER_SPOOL), has_spool, has_spool ? 7 : 0, n_records,
+                                     n_bytes };
         return p;
 }
 
@@ -126,6 +127,7 @@ static void test_fds(void **state) {
                 if (rows[i].want != 0)
                         continue;
                 assert_int_equal(m.kind, PEER_SPOOL);
+                assert_int_equal(m.spool.generation, rows[i].has_spool ? 7 : 0);
                 assert_true(m.spool.n_records == rows[i].n_records);
                 assert_true(m.spool.n_bytes == rows[i].n_bytes);
                 assert_true((m.spool.list_fd >= 0) == (rows[i].has_spool == 1));

@@ -19,6 +19,8 @@ static Status good(void) {
                 .reason = _PLAN_REASON_N - 1,
                 .has_tpm = 1,
                 .is_guarded = 1,
+                .is_software = 1,
+                .main_pcr = TPM_PCR_N - 1,
                 .reset_count = UINT32_MAX,
                 .restart_count = UINT32_MAX,
                 .spool_is_writable = 1,
@@ -31,9 +33,25 @@ static Status good(void) {
 
         memset(s.text, 'x', sizeof(s.text) - 1);
         memset(s.device, 'y', sizeof(s.device) - 1);
-        s.pcr[0] = (StatusPcr){ 0, _CHAIN_STATE_N - 1, ALL_BANKS, 1, 7, 7, {} };
-        s.pcr[1] = (StatusPcr){ 10, CHAIN_HELD, BANK(DIGEST_SHA256), 1, 90, 80, {} };
-        s.pcr[2] = (StatusPcr){ TPM_PCR_N - 1, CHAIN_UNREAD, 0, 0, 0, 0, {} };
+        memset(s.driver, 'z', sizeof(s.driver) - 1);
+        s.gate[GATE_TPM] = (StatusGate){ 1, _GATE_READINESS_N - 1, _ADVICE_N - 1,
+                                         _KERNEL_PART_N - 1, UINT64_MAX };
+        s.pcr[0] = (StatusPcr){ .pcr = 0,
+                                .chain = _CHAIN_STATE_N - 1,
+                                .banks = ALL_BANKS,
+                                .has_value = 1,
+                                .is_held = 1,
+                                .has_base = 1,
+                                .n_records = 7,
+                                .n_held = 7,
+                                .n_verified = 100 };
+        s.pcr[1] = (StatusPcr){ .pcr = 10,
+                                .chain = CHAIN_HELD,
+                                .banks = BANK(DIGEST_SHA256),
+                                .has_value = 1,
+                                .n_records = 90,
+                                .n_held = 80 };
+        s.pcr[2] = (StatusPcr){ .pcr = TPM_PCR_N - 1, .chain = CHAIN_UNREAD };
         return s;
 }
 
@@ -76,6 +94,7 @@ static const struct {
         { FIELD(boot_id[32]), '0' },
         { FIELD(text[STATUS_TEXT_SIZE - 1]), 'x' },
         { FIELD(device[STATUS_TEXT_SIZE - 1]), 'y' },
+        { FIELD(driver[CHIP_TEXT_MAX - 1]), 'z' },
         { FIELD(verdict), _PLAN_VERDICT_N },
         { FIELD(mode), _MODE_N },
         { FIELD(mode_reason), _MODE_REASON_N },
@@ -88,7 +107,14 @@ static const struct {
         { FIELD(reason), UINT32_MAX },
         { FIELD(has_tpm), 2 },
         { FIELD(is_guarded), 2 },
+        { FIELD(is_software), 2 },
         { FIELD(spool_is_writable), UINT32_MAX },
+        { FIELD(main_pcr), TPM_PCR_N },
+        { FIELD(gate[GATE_PKVM].is_judged), 2 },
+        { FIELD(gate[GATE_PKVM].readiness), _GATE_READINESS_N },
+        { FIELD(gate[GATE_FFA].advice), _ADVICE_N },
+        { FIELD(gate[GATE_TPM].part), _KERNEL_PART_N },
+        { FIELD(gate[GATE_TPM].part), UINT32_MAX },
         { FIELD(n_pcrs), TPM_PCR_N + 1 },
         { FIELD(n_pcrs), UINT32_MAX },
         { FIELD(n_pcrs), 4 }, /* the fourth is PCR 0 again */
@@ -108,6 +134,13 @@ static const struct {
         { FIELD(pcr[1].banks), BANK(_DIGEST_ALG_N) },
         { FIELD(pcr[1].banks), UINT32_MAX },
         { FIELD(pcr[2].has_value), 2 },
+        { FIELD(pcr[2].is_held), 1 }, /* of a value that is not there */
+        { FIELD(pcr[0].is_held), 0 }, /* ... and its place says otherwise */
+        { FIELD(pcr[0].is_held), 2 },
+        { FIELD(pcr[0].has_base), 2 },
+        { FIELD(pcr[0].n_verified), 101 },
+        { FIELD(pcr[0].n_verified), 6 },
+        { FIELD(pcr[1].n_verified), 1 },
         { FIELD(pcr[0].n_held), 8 },
         { FIELD(pcr[2].n_held), 1 },
         { FIELD(pcr[1].n_records), 79 },
