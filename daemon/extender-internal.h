@@ -63,8 +63,9 @@ struct Extender {
         uint64_t give_up_usec; /* the command in flight never gets an answer after this */
 
         bool has_refresh; /* asked for, and not begun */
+        bool wants_count; /* of it: how long the list is */
         bool is_refreshing;
-        uint32_t refresh_pcrs;
+        uint32_t refresh_pcrs, refreshing_pcrs;
         uint64_t refresh_token, refreshing_token, refreshed_usec;
 
         uint64_t now_usec;

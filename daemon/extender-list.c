@@ -96,19 +96,29 @@ int extender_rewind(Extender *x) {
         return error_trace(extender_list_of(x, r, &x->event.list));
 }
 
-/* How long the list is: looked at now and then while extending, for the times of the lag. */
+/*
+ * How long the list is: looked at now and then while extending, for the times of the lag; and at
+ * once for whoever asks for no more than that. So the answer does not wait for a catch-up.
+ */
 int extender_watch_count(Extender *x) {
+        bool is_asked = x->wants_count;
         uint64_t n;
         int r;
 
-        if (!x->source || x->now_usec - x->counted_usec < PLAN_POLL_MIN_USEC)
+        if (!x->source || (!is_asked && x->now_usec - x->counted_usec < PLAN_POLL_MIN_USEC))
                 return 0;
+        x->wants_count = false;
         x->counted_usec = x->now_usec;
         r = source_count(x->source, &n);
         if (r < 0)
                 return error_trace(r);
         if (r == 0 && n > x->lag.n_seen) {
                 lag_saw(&x->lag, n, x->now_usec);
+                ++x->figures.n_changes;
+        }
+        if (r == 0 && is_asked && x->refresh_pcrs == 0 &&
+            (!x->is_refreshing || x->refreshing_pcrs == 0)) {
+                x->figures.token = MAX_OF(x->figures.token, x->refresh_token);
                 ++x->figures.n_changes;
         }
         return 0;

@@ -172,6 +172,7 @@ void extender_refresh(Extender *x, uint32_t pcrs, uint64_t token) {
         x->refresh_pcrs = (x->has_refresh ? x->refresh_pcrs : 0) | pcrs;
         x->refresh_token = MAX_OF(x->refresh_token, token);
         x->has_refresh = true;
+        x->wants_count = true;
 }
 
 /*
@@ -205,7 +206,7 @@ static bool extender_can_refresh(const Extender *x) {
 }
 
 static void extender_answer_refresh(Extender *x, uint64_t token) {
-        x->figures.token = token;
+        x->figures.token = MAX_OF(x->figures.token, token);
         x->refreshed_usec = x->now_usec;
         ++x->figures.n_changes;
 }
@@ -226,6 +227,7 @@ static int extender_wait(Extender *x) {
                 x->has_refresh = false;
                 x->is_refreshing = true;
                 x->refreshing_token = x->refresh_token;
+                x->refreshing_pcrs = x->refresh_pcrs;
                 x->event = (PlanEvent){ .kind = PLAN_EVENT_REFRESH, .pcrs = x->refresh_pcrs };
                 return 0;
         }

@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "daemon/report.h"
 #include "daemon/say.h"
+#include "os/listener.h"
 #include "os/loop.h"
 #include "os/message.h"
 #include "os/peer.h"
@@ -28,6 +29,7 @@
 typedef struct Run {
         const Root *root;
         bool is_oneshot;
+        int socket_fd;        /* of socket activation; -1: none, or in use */
         uint64_t socket_usec; /* when the inner socket was tried last */
         uint64_t slept_usec;  /* of suspend since boot, as seen last */
         Loop *loop;
@@ -195,6 +197,17 @@ static uint64_t run_until(const Run *run, const ExtenderWait *wait) {
         return until;
 }
 
+/* Clients are served by root at least. */
+static void run_share_socket(const Run *run) {
+        int r = listener_give(run->root, PEER_NAME, LISTENER_USER);
+
+        if (r < 0)
+                message_warning(
+                        "the inner socket is root's only: %s; → have ima-replay-serve run as "
+                        "root, or the socket made by ima-replay-extender.socket",
+                        strerror(-r));
+}
+
 /* Only when the list is ours: the socket may be another extender's. */
 static void run_open_socket(Run *run, uint64_t now) {
         static const PeerCalls calls = { .refresh = on_refresh, .get_spool = on_get_spool };
@@ -206,7 +219,9 @@ static void run_open_socket(Run *run, uint64_t now) {
                 return;
         is_first = run->socket_usec == 0;
         run->socket_usec = now;
-        r = peer_server_new(run->root, -1, run->loop, &calls, run, &run->peers);
+        r = peer_server_new(run->root, run->socket_fd, run->loop, &calls, run, &run->peers);
+        if (r == 0 && take_fd(&run->socket_fd) < 0)
+                run_share_socket(run);
         if (r < 0 && is_first)
                 message_warning("no socket for clients: %s; the list is extended all the same",
                                 strerror(-r));
@@ -274,6 +289,9 @@ static int run_begin(Run *run, const ExtenderConfig *config) {
                 run_watch_dev(run);
         if (run->is_oneshot)
                 return 0;
+        r = service_socket(PEER_NAME, &run->socket_fd);
+        if (r < 0)
+                return error_trace(r);
         run->watchdog_usec = service_watchdog_usec();
         service_notify_ready();
         return 0;
@@ -288,6 +306,7 @@ static void run_end(Run *run) {
                 loop_forget(run->loop, &run->dev);
         }
         closep(&run->dev.fd);
+        closep(&run->socket_fd);
         loop_free(run->loop);
         extender_free(run->extender);
         (void)signal(SIGTERM, SIG_DFL);
@@ -310,6 +329,7 @@ int run_extender(const ExtenderConfig *config, Extender **ret_extender) {
         Run run = {
                 .root = config->root,
                 .is_oneshot = config->is_oneshot,
+                .socket_fd = -1,
                 .dev = { .fd = -1 },
         };
         int r;

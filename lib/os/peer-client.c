@@ -5,10 +5,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include "base/error.h"
+#include "os/listener.h"
 #include "os/peer-internal.h"
 #include "os/spool.h"
 
@@ -22,32 +21,11 @@
  *         accepted; a negative errno, -ENOTSOCK when something else is at that place.
  */
 int peer_connect(const Root *root, int *ret_fd) {
-        struct sockaddr_un where = { .sun_family = AF_UNIX };
-        _cleanup_close_ int file_fd = -1, fd = -1;
-        struct stat st;
-        int r;
+        int r = listener_connect(root, PEER_NAME, SOCK_SEQPACKET, ret_fd);
 
-        r = root_open(root, PEER_PATH, O_PATH | O_NOFOLLOW, &file_fd);
-        if (r == -ENOENT || r == -ENOTDIR)
+        if (r == LISTENER_E_GONE)
                 return PEER_E_GONE;
-        if (r < 0)
-                return error_origin(r);
-        if (fstat(file_fd, &st) < 0)
-                return error_origin(-errno);
-        if (!S_ISSOCK(st.st_mode))
-                return error_origin(-ENOTSOCK);
-        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return error_origin(-errno);
-        /* The very file that was looked at, however long its path is. */
-        (void)snprintf(where.sun_path, sizeof(where.sun_path), "/proc/self/fd/%d", file_fd);
-        if (connect(fd, (const struct sockaddr *)&where, sizeof(where)) < 0) {
-                if (errno == ECONNREFUSED)
-                        return PEER_E_GONE;
-                return errno == EAGAIN ? PEER_E_PENDING : error_origin(-errno);
-        }
-        *ret_fd = take_fd(&fd);
-        return 0;
+        return r == LISTENER_E_PENDING ? PEER_E_PENDING : error_trace(r);
 }
 
 /* What an errno of send or receive means. */

@@ -11,7 +11,6 @@
 
 #include "os/peer.h"
 
-#define PEER_NAME    "extender"
 #define PEER_PATH    RUN_DIR "/" PEER_NAME
 #define PEER_MAGIC   UINT32_C(0x5265506c)
 #define PEER_VERSION 2U /* raised with each change of a packet, Status included */

@@ -11,9 +11,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include "base/error.h"
+#include "os/listener.h"
 #include "os/peer-internal.h"
 
 typedef struct PeerLink {
@@ -33,78 +33,6 @@ struct PeerServer {
         bool has_status;
         PeerStatusPacket newest;
 };
-
-/*
- * The socket
- */
-
-/* The socket of a process that is dead makes room; a live one's does not, nor does anything else.
- */
-static int peer_make_room(const Root *root, int dir_fd) {
-        _cleanup_close_ int fd = -1;
-        struct stat st;
-        int r;
-
-        if (fstatat(dir_fd, PEER_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT ? 0 : error_origin(-errno);
-        if (!S_ISSOCK(st.st_mode))
-                return error_origin(-EEXIST);
-        r = peer_connect(root, &fd);
-        if (r < 0)
-                return error_trace(r);
-        if (r != PEER_E_GONE)
-                return error_origin(-EADDRINUSE);
-        return unlinkat(dir_fd, PEER_NAME, 0) < 0 ? error_origin(-errno) : 0;
-}
-
-/*
- * Through an fd of the directory, as sun_path has no room for a deep root. The mode is set between
- * bind() and listen(): before that connecting is refused to everybody, so it does not matter what a
- * umask lets through, and it need not be touched.
- */
-static int peer_bind(const Root *root, int *ret_fd) {
-        struct sockaddr_un where = { .sun_family = AF_UNIX };
-        _cleanup_close_ int dir_fd = -1, fd = -1;
-        int r;
-
-        r = root_open(root, RUN_DIR, O_PATH | O_DIRECTORY, &dir_fd);
-        if (r < 0)
-                return error_origin(r);
-        r = peer_make_room(root, dir_fd);
-        if (r < 0)
-                return error_trace(r);
-        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd < 0)
-                return error_origin(-errno);
-        (void)snprintf(where.sun_path, sizeof(where.sun_path), "/proc/self/fd/%d/" PEER_NAME,
-                       dir_fd);
-        if (bind(fd, (const struct sockaddr *)&where, sizeof(where)) < 0 ||
-            fchmodat(dir_fd, PEER_NAME, 0600, 0) < 0 || listen(fd, PEER_MAX) < 0)
-                return error_origin(-errno);
-        *ret_fd = take_fd(&fd);
-        return 0;
-}
-
-static bool peer_option_is(int fd, int option, int want) {
-        socklen_t n = sizeof(int);
-        int value = -1;
-
-        return getsockopt(fd, SOL_SOCKET, option, &value, &n) == 0 && value == want;
-}
-
-/* Of socket activation: a unit may say something else than what is spoken here. */
-static int peer_check(int fd) {
-        int flags = fcntl(fd, F_GETFL);
-
-        if (flags < 0)
-                return error_origin(-errno);
-        if (!peer_option_is(fd, SO_DOMAIN, AF_UNIX) ||
-            !peer_option_is(fd, SO_TYPE, SOCK_SEQPACKET) || !peer_option_is(fd, SO_ACCEPTCONN, 1))
-                return error_origin(-EINVAL);
-        if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-                return error_origin(-errno);
-        return 0;
-}
 
 /*
  * Sending
@@ -311,13 +239,14 @@ static int peer_on_listen(LoopWatch *w, uint32_t events) {
  */
 int peer_server_new(const Root *root, int fd, Loop *loop, const PeerCalls *calls, void *userdata,
                     PeerServer **ret_server) {
+        static const Listener how = { PEER_NAME, SOCK_SEQPACKET, 0600, PEER_MAX };
         _cleanup_free_ PeerServer *s = calloc(1, sizeof(*s));
         _cleanup_close_ int own_fd = -1;
         int r;
 
         if (!s)
                 return error_origin(-ENOMEM);
-        r = fd >= 0 ? peer_check(fd) : peer_bind(root, &own_fd);
+        r = fd >= 0 ? listener_check(fd, SOCK_SEQPACKET) : listener_bind(root, &how, &own_fd);
         if (r < 0)
                 return error_trace(r);
         s->root = *root;

@@ -19,7 +19,8 @@
 #include "os/loop.h"
 #include "os/root.h"
 
-#define PEER_MAX 8U /* connections; one more is closed at once */
+#define PEER_NAME "extender" /* also of the socket among those of socket activation */
+#define PEER_MAX  8U         /* connections; one more is closed at once */
 
 typedef enum PeerKind {
         PEER_STATUS,

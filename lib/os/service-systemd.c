@@ -7,12 +7,14 @@
 #include "os/service.h"
 
 #include <limits.h>
+#include <string.h>
 
 /* The place in the code would be fact.c, always. */
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 
+#include "base/error.h"
 #include "base/escape.h"
 #include "os/message.h"
 
@@ -51,6 +53,32 @@ void service_notify_status(const char *text) {
  */
 void service_notify_watchdog(void) {
         (void)sd_notify(0, "WATCHDOG=1");
+}
+
+/**
+ * service_socket() - a socket of socket activation: sd_listen_fds_with_names(3)
+ * @name:   FileDescriptorName= of its unit
+ * @ret_fd: the first of this name, the caller's to close; set on success only. To be asked for once
+ *
+ * Return: 0; SERVICE_E_NONE; a negative errno.
+ */
+int service_socket(const char *name, int *ret_fd) {
+        char **names = NULL;
+        int n, r = SERVICE_E_NONE;
+
+        n = sd_listen_fds_with_names(0, &names);
+        if (n < 0)
+                return error_origin(n);
+        for (int i = n - 1; i >= 0; --i) {
+                if (names && strcmp(names[i], name) == 0) {
+                        *ret_fd = SD_LISTEN_FDS_START + i;
+                        r = 0;
+                }
+                if (names)
+                        free(names[i]);
+        }
+        free(names);
+        return r;
 }
 
 /**
