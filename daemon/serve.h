@@ -5,6 +5,7 @@
  *   serve-extender.c  the inner socket: newest status, the spool's descriptors, REFRESH
  *   serve-status.c    org.imareplay.status: GetStatus, Wait
  *   serve-metrics.c   io.systemd.Metrics
+ *   serve-read.c      what the methods of org.imareplay.replay share
  *   serve-list.c      org.imareplay.replay: ReadList
  *   serve-open.c      OpenList
  *   serve-verify.c    Verify
@@ -39,6 +40,17 @@ const ServeSpool *serve_spool(const Serve *s);
 int serve_refresh(Serve *s, uint32_t pcrs, uint64_t *ret_token);
 uint64_t serve_answered(const Serve *s);
 uint64_t serve_now_usec(const Serve *s);
+
+/*
+ * serve-read.c
+ */
+
+typedef struct ServeRead ServeRead;
+
+int serve_read_new(ServeRead **ret_read);
+ServeRead *serve_read_free(ServeRead *r);
+DEFINE_CLEANUP(ServeRead, serve_read_free);
+ServeRead *serve_read(const Serve *s); /* in serve.c: the server's own, made as it starts */
 
 /*
  * The interfaces; userdata of each handler is the Serve.
