@@ -1,27 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "daemon/run.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/inotify.h>
 #include <time.h>
 
 #include "base/error.h"
 #include "daemon/report.h"
 #include "daemon/say.h"
 #include "os/listener.h"
+#include "os/lookout.h"
 #include "os/loop.h"
 #include "os/message.h"
 #include "os/peer.h"
 #include "os/service.h"
+#include "os/stop.h"
 
 #define RUN_PUSH_USEC     (100 * PLAN_MSEC) /* between two pushes of STATUS */
 #define RUN_LINE_USEC     (1 * PLAN_SEC)    /* between two lines for the service manager */
 #define RUN_PROGRESS_USEC (250 * PLAN_MSEC)
-#define RUN_INOTIFY_SIZE  4096U
 #define RUN_SOCKET_USEC   (10 * PLAN_SEC) /* until the inner socket is tried again */
 #define RUN_SLEPT_USEC    (1 * PLAN_SEC)  /* a suspend, and no reading of two clocks */
 #define RUN_ALL_PCRS      ((UINT32_C(1) << TPM_PCR_N) - 1)
@@ -44,16 +41,6 @@ typedef struct Run {
         uint64_t watchdog_usec, fed_usec;
 } Run;
 
-static int stop_fd = -1;
-
-/* SA_RESETHAND: a second signal ends us at once, also while a transport blocks. */
-static void on_signal(int signal) {
-        const uint64_t one = 1;
-
-        (void)signal;
-        (void)!write(stop_fd, &one, sizeof(one));
-}
-
 static int on_stop(LoopWatch *w, uint32_t events) {
         Run *run = w->userdata;
 
@@ -72,45 +59,25 @@ static int on_tpm(LoopWatch *w, uint32_t events) {
 
 /* A node in /dev came, went, or got another owner. */
 static int on_dev(LoopWatch *w, uint32_t events) {
-        char buffer[RUN_INOTIFY_SIZE];
         Run *run = w->userdata;
 
         (void)events;
-        while (read(w->fd, buffer, sizeof(buffer)) > 0)
-                ;
+        lookout_drain(w->fd);
         extender_poke(run->extender);
         return 0;
 }
 
 /* Only to be quicker: the machine is looked at again every second anyway. */
 static void run_watch_dev(Run *run) {
-        _cleanup_close_ int dir_fd = -1, fd = -1;
-        char path[sizeof("/proc/self/fd/") + 10];
+        _cleanup_close_ int fd = -1;
 
-        if (root_open(run->root, "dev", O_PATH | O_DIRECTORY, &dir_fd) < 0)
-                return;
-        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", dir_fd);
-        fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-        if (fd < 0 ||
-            inotify_add_watch(fd, path, IN_CREATE | IN_ATTRIB | IN_DELETE | IN_MOVED_TO) < 0)
+        if (lookout_open(run->root, "dev", &fd) < 0)
                 return;
         run->dev = (LoopWatch){ .fd = fd, .call = on_dev, .userdata = run };
         if (loop_watch(run->loop, &run->dev, EPOLLIN) == 0)
                 (void)take_fd(&fd);
         else
                 run->dev.fd = -1;
-}
-
-static int run_open_signals(Run *run) {
-        struct sigaction action = { .sa_handler = on_signal,
-                                    .sa_flags = SA_RESTART | SA_RESETHAND };
-
-        stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (stop_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
-            sigaction(SIGINT, &action, NULL) < 0)
-                return error_origin(-errno);
-        run->stop = (LoopWatch){ .fd = stop_fd, .call = on_stop, .userdata = run };
-        return error_trace(loop_watch(run->loop, &run->stop, EPOLLIN));
 }
 
 /*
@@ -279,7 +246,7 @@ static int run_begin(Run *run, const ExtenderConfig *config) {
         r = loop_new(&run->loop);
         if (r < 0)
                 return error_trace(r);
-        r = run_open_signals(run);
+        r = stop_watch(run->loop, on_stop, run, &run->stop);
         if (r < 0)
                 return error_trace(r);
         r = extender_new(config, &run->extender);
@@ -302,17 +269,13 @@ static void run_end(Run *run) {
         peer_server_free(run->peers);
         if (run->loop) {
                 loop_forget(run->loop, &run->tpm);
-                loop_forget(run->loop, &run->stop);
                 loop_forget(run->loop, &run->dev);
         }
+        stop_forget(run->loop, &run->stop);
         closep(&run->dev.fd);
         closep(&run->socket_fd);
         loop_free(run->loop);
         extender_free(run->extender);
-        (void)signal(SIGTERM, SIG_DFL);
-        (void)signal(SIGINT, SIG_DFL);
-        closep(&stop_fd);
-        stop_fd = -1;
 }
 
 /**

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lookout.h -- something came to a directory, went, or changed its owner: inotify(7).
+ *
+ * Only to be quicker: whoever waits for a file looks again by itself, too.
+ */
+#pragma once
+
+#include "os/loop.h"
+#include "os/root.h"
+
+int lookout_open(const Root *root, const char *path, int *ret_fd);
+void lookout_drain(int fd);
