@@ -3,6 +3,7 @@
  * serve.h -- what the files of ima-replay-serve share:
  *   serve.c           options, sockets, the loop
  *   serve-extender.c  the inner socket: newest status, the spool's descriptors, REFRESH
+ *   serve-words.c     a status as JSON
  *   serve-status.c    org.imareplay.status: GetStatus, Wait
  *   serve-metrics.c   io.systemd.Metrics
  *   serve-read.c      what the methods of org.imareplay.replay share
@@ -34,6 +35,10 @@ typedef struct Serve Serve;
 
 /* The newest status; NULL: the extender has not been heard of, or is gone. */
 const Status *serve_status(const Serve *s);
+/* The same, or what is to be said without an extender; grows older until the next turn. */
+const Status *serve_known(const Serve *s);
+uint64_t serve_age_usec(const Serve *s); /* of serve_known(); 0 without an extender */
+uint64_t serve_changes(const Serve *s);  /* from 1; grows when serve_known() says something else */
 const ServeSpool *serve_spool(const Serve *s);
 /* Have list and PCRs looked at afresh: what is answered is covered once serve_answered() >= token.
  */
