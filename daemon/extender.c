@@ -310,15 +310,18 @@ static void extender_take_stock(Extender *x) {
                 if (f->backlog_start_usec == 0)
                         f->backlog_start_usec = x->now_usec;
                 f->last_extend_usec = x->now_usec;
+                ++f->n_changes;
                 spool_extended(x->spool, x->extended, x->now_usec);
         }
         if (n_done > f->n_done) {
                 f->n_done = n_done;
+                ++f->n_changes;
                 lag_done(&x->lag, n_done, x->now_usec);
         }
         if (f->backlog_done_usec == 0 && x->plan.state == PLAN_FOLLOW) {
                 f->n_backlog = f->n_done;
                 f->backlog_done_usec = x->now_usec;
+                ++f->n_changes;
                 lag_follow(&x->lag, f->n_done);
         }
 }
