@@ -147,8 +147,22 @@ class Server:
             harness.check(good, f"{what}: not within {seconds} s: {told(status)} {self.lines[-3:]}")
         return status if good else None
 
+    def wait_line(self, text, seconds=2):
+        """Until it says a line with this text."""
+        until = time.monotonic() + seconds
+        while not any(text in line for line in self.lines) and time.monotonic() < until:
+            time.sleep(0.01)
+        return any(text in line for line in self.lines)
+
     def n_fds(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+        """Open descriptors, when their number has been the same for a while."""
+        n, since = -1, time.monotonic()
+        while time.monotonic() < since + 0.3:
+            now = len(os.listdir(f"/proc/{self.process.pid}/fd"))
+            if now != n:
+                n, since = now, time.monotonic()
+            time.sleep(0.01)
+        return n
 
     def stop(self, sig=signal.SIGTERM, name="serve: stop"):
         begun = time.monotonic()

@@ -13,6 +13,7 @@ options  every option of a program stands in its --help, man page and completion
 settings the man pages and the completion say of each setting what the program itself says
 catalog  each fact has an id of its own and an entry in the journal's catalog, and no other has
 units    systemd-analyze has nothing to say, and calls them safe
+serve    the program that parses what clients say has no way to a TPM (rule I11)
 """
 import os
 import pathlib
@@ -207,7 +208,8 @@ def shell():
 
 def options():
     f = Findings()
-    for variable, source in (("IMA_REPLAYD", "daemon/replayd.c"), ("IMA_REPLAYCTL", "client/ctl.c")):
+    for variable, source in (("IMA_REPLAYD", "daemon/replayd.c"), ("IMA_REPLAYCTL", "client/ctl.c"),
+                             ("IMA_REPLAY_SERVE", "daemon/serve.c")):
         text = (ROOT / source).read_text()
         known = set(re.findall(r'\{ "([a-z-]+)", (?:no|required|optional)_argument', text))
         if variable == "IMA_REPLAYD":
@@ -222,6 +224,8 @@ def options():
                   for m in re.findall(r"\\?-\\?-([a-z][a-z-]+)", p.read_text())}
         for name in sorted(known - in_man):
             f.add(ROOT / source, 1, f"--{name} is not in the man page")
+        if variable == "IMA_REPLAY_SERVE":
+            continue        # nobody types its name
         completion = ROOT / "dist" / "completion" / (man.stem + ".bash")
         completed = set(re.findall(r"--([a-z][a-z-]+)", completion.read_text()))
         for name in sorted(known - completed):
@@ -327,9 +331,36 @@ def units():
     return f.done("units")
 
 
+def serve():
+    """Neither its code nor what it is linked with knows a TPM, the plan or the extender."""
+    f = Findings()
+    todo = sorted((ROOT / "daemon").glob("serve*.c"))
+    seen = {}           # header or file: who includes it
+    while todo:
+        path = todo.pop()
+        f.looked += 1
+        for n, line in enumerate(path.read_text().splitlines(), 1):
+            m = re.match(r'\s*#\s*include\s*([<"])([^>"]+)', line)
+            if m and re.match(r"tss2/|tpm/|daemon/extender|daemon/run", m[2]):
+                f.add(path, n, f"ima-replay-serve must not include {m[2]}")
+            inner = [p for p in (ROOT / "lib" / m[2], ROOT / m[2]) if p.exists()] if m and m[1] == '"' else []
+            for p in inner[:1]:
+                if p not in seen:
+                    seen[p] = path
+                    todo += [p] + ([p.with_suffix(".c")] if p.with_suffix(".c").exists() else [])
+    program = os.environ["IMA_REPLAY_SERVE"]
+    needed = subprocess.run(["readelf", "-d", program], capture_output=True, text=True, check=True).stdout
+    symbols = subprocess.run(["nm", program], capture_output=True, text=True, check=True).stdout
+    for library in re.findall(r"NEEDED.*\[(\S*(?:tss2|tcti|tpms)\S*)\]", needed):
+        f.add(ROOT / "daemon/meson.build", 1, f"ima-replay-serve is linked with {library}")
+    for name in re.findall(r" [TtU] ((?:tpm_|guard_|cas_|extender_|Tss2_|plan_next|step_extend)\w*)$", symbols, re.M):
+        f.add(ROOT / "daemon/meson.build", 1, f"ima-replay-serve has {name}()")
+    return f.done("serve")
+
+
 CHECKS = {"layers": layers, "headers": headers, "purity": purity, "banned": banned, "sizes": sizes,
           "format": layout, "shell": shell, "options": options, "settings": settings,
-          "catalog": catalog, "units": units}
+          "catalog": catalog, "units": units, "serve": serve}
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or sys.argv[1] not in CHECKS:
