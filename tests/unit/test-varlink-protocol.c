@@ -14,85 +14,83 @@
 #define ERROR(name, key, value)                                                                    \
         "{\"error\":\"org.varlink.service." name "\",\"parameters\":{\"" key "\":\"" value "\"}}|"
 
-static void test_rows(void **state) {
-        static const struct {
-                const char *message, *want; /* NULL: the connection ends */
-        } rows[] = {
-                /* parameters: absent, null and {} are one */
-                { CALL("Echo", ""), "{\"parameters\":{\"n\":0}}|" },
-                { CALL("Echo", ",\"parameters\":null"), "{\"parameters\":{\"n\":0}}|" },
-                { CALL("Echo", ",\"parameters\":{}"), "{\"parameters\":{\"n\":0}}|" },
-                { CALL("Echo", ",\"parameters\":{\"n\":5}"), "{\"parameters\":{\"n\":5}}|" },
-                { CALL("Echo", ",\"parameters\":{\"n\":null}"), "{\"parameters\":{\"n\":0}}|" },
-                { CALL("Echo", ",\"parameters\":[]"), NULL },
-                { CALL("Echo", ",\"parameters\":1"), NULL },
-                /* flags */
-                { CALL("Echo", ",\"more\":true"), "{\"parameters\":{\"n\":0}}|" },
-                { CALL("Echo", ",\"more\":false,\"oneway\":false,\"upgrade\":false"),
-                  "{\"parameters\":{\"n\":0}}|" },
-                { CALL("Echo", ",\"more\":null"), "{\"parameters\":{\"n\":0}}|" },
-                { CALL("Echo", ",\"oneway\":true"), "" },
-                { CALL("Echo", ",\"upgrade\":true"),
-                  ERROR("MethodNotImplemented", "method", NAME ".Echo") },
-                { CALL("Echo", ",\"more\":true,\"oneway\":true"), NULL },
-                { CALL("Echo", ",\"more\":true,\"upgrade\":true"), NULL },
-                { CALL("Echo", ",\"oneway\":true,\"upgrade\":true"), NULL },
-                { CALL("Echo", ",\"more\":1"), NULL },
-                { CALL("Echo", ",\"more\":\"true\""), NULL },
-                { CALL("Echo", ",\"oneway\":0"), NULL },
-                { CALL("Echo", ",\"upgrade\":{}"), NULL },
-                /* other members of the header */
-                { CALL("Echo", ",\"x\":1"), NULL },
-                { CALL("Echo", ",\"X-y\":1"), NULL },
-                { CALL("Echo", ",\"error\":null"), NULL },
-                { CALL("Echo", ",\"org.example\":{\"a\":[1]}"), "{\"parameters\":{\"n\":0}}|" },
-                /* no call at all */
-                { "", NULL },
-                { "x", NULL },
-                { "[]", NULL },
-                { "1", NULL },
-                { "null", NULL },
-                { "{}", NULL },
-                { "{\"method\":null}", NULL },
-                { "{\"method\":1}", NULL },
-                { "{\"parameters\":{}}", NULL },
-                { CALL("Echo", "") "{}", NULL },
-                { CALL("Echo", ",\"parameters\":{\"text\":\"\xff\"}"), NULL },
-                { CALL("Echo", ",\"parameters\":{\"n\":1,\"n\":2}"), NULL },
-                { CALL("Echo", ",\"method\":\"" NAME ".Echo\""), NULL },
-                /* parameters that do not fit */
-                { CALL("Echo", ",\"parameters\":{\"m\":1}"),
-                  ERROR("InvalidParameter", "parameter", "m") },
-                { CALL("Echo", ",\"parameters\":{\"n\":\"1\"}"),
-                  ERROR("InvalidParameter", "parameter", "n") },
-                { CALL("Echo", ",\"parameters\":{\"n\":-1}"),
-                  ERROR("InvalidParameter", "parameter", "n") },
-                { CALL("Echo", ",\"parameters\":{\"n\":18446744073709551616}"),
-                  ERROR("InvalidParameter", "parameter", "n") },
-                { CALL("Echo", ",\"parameters\":{\"flag\":1}"),
-                  ERROR("InvalidParameter", "parameter", "flag") },
-                { CALL("Echo", ",\"parameters\":{\"m\":1},\"oneway\":true"), "" },
-                /* names */
-                { CALL("echo", ""), ERROR("MethodNotFound", "method", NAME ".echo") },
-                { CALL("Later", ""), ERROR("MethodNotImplemented", "method", NAME ".Later") },
-                { CALL("Nope", ",\"oneway\":true"), "" },
-                { "{\"method\":\"" NAME ".\"}", ERROR("MethodNotFound", "method", NAME ".") },
-                { "{\"method\":\"org.example.Echo\"}",
-                  ERROR("InterfaceNotFound", "interface", "org.example") },
-                { "{\"method\":\"Echo\"}", ERROR("InterfaceNotFound", "interface", "Echo") },
-                { "{\"method\":\"\"}", ERROR("InterfaceNotFound", "interface", "") },
-                { "{\"method\":\"" NAME "\\u0000.Echo\"}",
-                  ERROR("InterfaceNotFound", "interface", NAME "\\\\x00") },
-                { "{\"method\":\"org.varlink.service.Nope\"}",
-                  ERROR("MethodNotFound", "method", "org.varlink.service.Nope") },
-                /* the handler's own trouble */
-                { CALL("Fail", ""), NULL },
-                { CALL("Forget", ""), NULL },
-                { CALL("Stream", ""),
-                  "{\"error\":\"org.varlink.service.ExpectedMore\",\"parameters\":{}}|" },
-                { CALL("Stream", ",\"oneway\":true"), "" },
-        };
+static const struct {
+        const char *message, *want; /* NULL: the connection ends */
+} rows[] = {
+        /* parameters: absent, null and {} are one */
+        { CALL("Echo", ""), "{\"parameters\":{\"n\":0}}|" },
+        { CALL("Echo", ",\"parameters\":null"), "{\"parameters\":{\"n\":0}}|" },
+        { CALL("Echo", ",\"parameters\":{}"), "{\"parameters\":{\"n\":0}}|" },
+        { CALL("Echo", ",\"parameters\":{\"n\":5}"), "{\"parameters\":{\"n\":5}}|" },
+        { CALL("Echo", ",\"parameters\":{\"n\":null}"), "{\"parameters\":{\"n\":0}}|" },
+        { CALL("Echo", ",\"parameters\":[]"), NULL },
+        { CALL("Echo", ",\"parameters\":1"), NULL },
+        /* flags */
+        { CALL("Echo", ",\"more\":true"), "{\"parameters\":{\"n\":0}}|" },
+        { CALL("Echo", ",\"more\":false,\"oneway\":false,\"upgrade\":false"),
+          "{\"parameters\":{\"n\":0}}|" },
+        { CALL("Echo", ",\"more\":null"), "{\"parameters\":{\"n\":0}}|" },
+        { CALL("Echo", ",\"oneway\":true"), "" },
+        { CALL("Echo", ",\"upgrade\":true"),
+          ERROR("MethodNotImplemented", "method", NAME ".Echo") },
+        { CALL("Echo", ",\"more\":true,\"oneway\":true"), NULL },
+        { CALL("Echo", ",\"more\":true,\"upgrade\":true"), NULL },
+        { CALL("Echo", ",\"oneway\":true,\"upgrade\":true"), NULL },
+        { CALL("Echo", ",\"more\":1"), NULL },
+        { CALL("Echo", ",\"more\":\"true\""), NULL },
+        { CALL("Echo", ",\"oneway\":0"), NULL },
+        { CALL("Echo", ",\"upgrade\":{}"), NULL },
+        /* other members of the header */
+        { CALL("Echo", ",\"x\":1"), NULL },
+        { CALL("Echo", ",\"X-y\":1"), NULL },
+        { CALL("Echo", ",\"error\":null"), NULL },
+        { CALL("Echo", ",\"org.example\":{\"a\":[1]}"), "{\"parameters\":{\"n\":0}}|" },
+        /* no call at all */
+        { "", NULL },
+        { "x", NULL },
+        { "[]", NULL },
+        { "1", NULL },
+        { "null", NULL },
+        { "{}", NULL },
+        { "{\"method\":null}", NULL },
+        { "{\"method\":1}", NULL },
+        { "{\"parameters\":{}}", NULL },
+        { CALL("Echo", "") "{}", NULL },
+        { CALL("Echo", ",\"parameters\":{\"text\":\"\xff\"}"), NULL },
+        { CALL("Echo", ",\"parameters\":{\"n\":1,\"n\":2}"), NULL },
+        { CALL("Echo", ",\"method\":\"" NAME ".Echo\""), NULL },
+        /* parameters that do not fit */
+        { CALL("Echo", ",\"parameters\":{\"m\":1}"), ERROR("InvalidParameter", "parameter", "m") },
+        { CALL("Echo", ",\"parameters\":{\"n\":\"1\"}"),
+          ERROR("InvalidParameter", "parameter", "n") },
+        { CALL("Echo", ",\"parameters\":{\"n\":-1}"), ERROR("InvalidParameter", "parameter", "n") },
+        { CALL("Echo", ",\"parameters\":{\"n\":18446744073709551616}"),
+          ERROR("InvalidParameter", "parameter", "n") },
+        { CALL("Echo", ",\"parameters\":{\"flag\":1}"),
+          ERROR("InvalidParameter", "parameter", "flag") },
+        { CALL("Echo", ",\"parameters\":{\"m\":1},\"oneway\":true"), "" },
+        /* names */
+        { CALL("echo", ""), ERROR("MethodNotFound", "method", NAME ".echo") },
+        { CALL("Later", ""), ERROR("MethodNotImplemented", "method", NAME ".Later") },
+        { CALL("Nope", ",\"oneway\":true"), "" },
+        { "{\"method\":\"" NAME ".\"}", ERROR("MethodNotFound", "method", NAME ".") },
+        { "{\"method\":\"org.example.Echo\"}",
+          ERROR("InterfaceNotFound", "interface", "org.example") },
+        { "{\"method\":\"Echo\"}", ERROR("InterfaceNotFound", "interface", "Echo") },
+        { "{\"method\":\"\"}", ERROR("InterfaceNotFound", "interface", "") },
+        { "{\"method\":\"" NAME "\\u0000.Echo\"}",
+          ERROR("InterfaceNotFound", "interface", NAME "\\\\x00") },
+        { "{\"method\":\"org.varlink.service.Nope\"}",
+          ERROR("MethodNotFound", "method", "org.varlink.service.Nope") },
+        /* the handler's own trouble */
+        { CALL("Fail", ""), NULL },
+        { CALL("Forget", ""), NULL },
+        { CALL("Stream", ""),
+          "{\"error\":\"org.varlink.service.ExpectedMore\",\"parameters\":{}}|" },
+        { CALL("Stream", ",\"oneway\":true"), "" },
+};
 
+static void test_rows(void **state) {
         (void)state;
         for (size_t i = 0; i < ELEMENTSOF(rows); ++i) {
                 int fd = client(), good = client();

@@ -21,6 +21,7 @@
 
 #define NAME "org.example.test"
 #define SEC  UINT64_C(1000000)
+#define ECHO "{\"method\":\"" NAME ".Echo\",\"parameters\":{\"n\":77}}"
 
 typedef struct World {
         Loop *loop;
@@ -351,4 +352,18 @@ static inline void check_open(int fd) {
 static inline void check_close(int fd) {
         assert_int_equal(close(fd), 0);
         turn(2);
+}
+
+static inline void pass(uint64_t usec) {
+        w.skip_usec += usec;
+        turn(2);
+}
+
+/* Read all that comes; its length. */
+static inline size_t drain(int fd) {
+        size_t n = 0;
+
+        for (const char *text; (text = get(fd)) && *text; turn(1))
+                n += strlen(text);
+        return n;
 }
