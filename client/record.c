@@ -8,11 +8,11 @@
 #include "base/encode.h"
 #include "base/error.h"
 #include "base/escape.h"
+#include "core/render.h"
 
 #define SHORT_BYTES   4U
 #define ALG_NAME_MAX  16U
 #define ESCAPED_WIDTH 4U /* of one "\xNN" */
-#define HEX_CHUNK     256U
 
 /*
  * Columns of a character of escaped text, and its bytes. An estimate that is never too low for what
@@ -106,22 +106,7 @@ int text_cut(Bytes raw, size_t width, char **ret_text) {
  * Return: the subject; what the record does not have, or not well-formed, has data NULL.
  */
 TemplateSubject record_subject(const MlistRecord *record, ByteOrder order) {
-        TemplateSubject subject = {};
-        TemplateFields fields;
-
-        if (template_subject(record, order, &subject) == 0)
-                return subject;
-        subject = (TemplateSubject){};
-        if (template_split(record, order, &fields) != 0)
-                return subject;
-        for (size_t i = 0; i < fields.n && !subject.name.data; ++i) {
-                if (fields.at[i].id != FIELD_N && fields.at[i].id != FIELD_N_NG)
-                        continue;
-                subject.name = fields.at[i].data;
-                if (subject.name.n > 0 && subject.name.data[subject.name.n - 1] == '\0')
-                        --subject.name.n;
-        }
-        return subject;
+        return render_subject(record, order);
 }
 
 /**
@@ -147,26 +132,8 @@ void record_digest_text(const TemplateSubject *subject, bool is_full,
         (void)snprintf(ret_text, RECORD_DIGEST_MAX, "%s:%.*s", name, (int)(2 * digest.n), hex);
 }
 
-static void print_hex(FILE *f, Bytes in) {
-        char hex[HEX_SIZE(HEX_CHUNK)];
-        Bytes piece;
-
-        while (bytes_take(&in, MIN_OF(in.n, (size_t)HEX_CHUNK), &piece) && piece.n > 0) {
-                hex_encode(piece, hex, sizeof(hex));
-                (void)fputs(hex, f);
-        }
-}
-
-static void print_u32(FILE *f, ByteOrder order, uint32_t value) {
-        uint8_t data[sizeof(value)];
-        Builder b = builder_on(data, sizeof(data));
-
-        builder_put_u32(&b, order, value);
-        (void)fwrite(data, 1, b.n, f);
-}
-
-static void print_raw(FILE *f, Bytes in) {
-        (void)fwrite(in.data, 1, in.n, f);
+static void record_write(void *userdata, Bytes piece) {
+        (void)fwrite(piece.data, 1, piece.n, userdata);
 }
 
 /**
@@ -174,95 +141,9 @@ static void print_raw(FILE *f, Bytes in) {
  * @f:      where to
  * @record: the record
  * @order:  byte order of its list
- *
- * From a binary list that is the record byte for byte; from another it is built from its parts
- * (kernel ima_fs.c, ima_measurements_show()).
  */
 void record_print_binary(FILE *f, const MlistRecord *record, ByteOrder order) {
-        uintptr_t at = (uintptr_t)record->data.data, begin = (uintptr_t)record->whole.data;
-
-        if (at >= begin && at - begin <= record->whole.n) {
-                print_raw(f, record->whole);
-                return;
-        }
-        print_u32(f, order, record->pcr);
-        print_raw(f, record->digest);
-        print_u32(f, order, (uint32_t)record->name.n);
-        print_raw(f, record->name);
-        if (!record->is_ima)
-                print_u32(f, order, (uint32_t)record->data.n);
-        print_raw(f, record->data);
-}
-
-/* As printf("%s") does: up to a NUL. */
-static int print_string(FILE *f, Bytes in, bool is_escaped) {
-        _cleanup_free_ char *text = NULL;
-        Bytes rest = in;
-        int r;
-
-        (void)bytes_take_until(&rest, '\0', &in);
-        if (!is_escaped) {
-                (void)fwrite(in.data, 1, in.n, f);
-                return 0;
-        }
-        r = escape_new(in, &text);
-        if (r < 0)
-                return error_trace(r);
-        (void)fputs(text, f);
-        return 0;
-}
-
-/* "<algo>:" NUL digest. */
-static int print_digest(FILE *f, Bytes in, bool is_escaped) {
-        Bytes text;
-        int r;
-
-        if (!bytes_take_until(&in, '\0', &text)) {
-                print_hex(f, in);
-                return 0;
-        }
-        r = print_string(f, text, is_escaped);
-        print_hex(f, in);
-        return error_trace(r);
-}
-
-static void print_number(FILE *f, Bytes in, ByteOrder order) {
-        uint16_t small;
-        uint32_t number;
-
-        if (in.n == sizeof(small) && bytes_take_u16(&in, order, &small))
-                (void)fprintf(f, "%" PRIu16, small);
-        else if (in.n == sizeof(number) && bytes_take_u32(&in, order, &number))
-                (void)fprintf(f, "%" PRIu32, number);
-}
-
-static int print_field(FILE *f, const TemplateField *field, ByteOrder order, bool is_escaped) {
-        switch (field->id) {
-        case FIELD_N:
-        case FIELD_N_NG:
-        case FIELD_XATTRNAMES:
-                return error_trace(print_string(f, field->data, is_escaped));
-        case FIELD_D_NG:
-        case FIELD_D_NGV2:
-        case FIELD_D_MODSIG:
-                return error_trace(print_digest(f, field->data, is_escaped));
-        case FIELD_IUID:
-        case FIELD_IGID:
-        case FIELD_IMODE:
-                print_number(f, field->data, order);
-                return 0;
-        case FIELD_D:
-        case FIELD_SIG:
-        case FIELD_BUF:
-        case FIELD_MODSIG:
-        case FIELD_EVMSIG:
-        case FIELD_XATTRLENGTHS:
-        case FIELD_XATTRVALUES:
-        case _FIELD_ID_N:
-                break;
-        }
-        print_hex(f, field->data);
-        return 0;
+        render_binary(&(RenderSink){ record_write, f }, record, order);
 }
 
 /**
@@ -272,28 +153,9 @@ static int print_field(FILE *f, const TemplateField *field, ByteOrder order, boo
  * @order:      byte order of its list
  * @is_escaped: escape names: for a terminal, which the kernel's own form does not spare
  *
- * Source: kernel ima_fs.c, ima_ascii_measurements_show(), and the field_show functions of
- * ima_template_lib.c. Of a template that is not known the data is shown as hex.
- *
  * Return: 0 or -ENOMEM.
  */
 int record_print_ascii(FILE *f, const MlistRecord *record, ByteOrder order, bool is_escaped) {
-        TemplateFields fields;
-        int r;
-
-        (void)fprintf(f, "%2" PRIu32 " ", record->pcr);
-        print_hex(f, record->digest);
-        (void)fputc(' ', f);
-        r = print_string(f, record->name, is_escaped);
-        if (template_split(record, order, &fields) != 0) {
-                (void)fputc(' ', f);
-                print_hex(f, record->data);
-                fields.n = 0;
-        }
-        for (size_t i = 0; i < fields.n && r == 0; ++i) {
-                (void)fputc(' ', f);
-                r = print_field(f, &fields.at[i], order, is_escaped);
-        }
-        (void)fputc('\n', f);
-        return error_trace(r);
+        return error_trace(
+                render_ascii(&(RenderSink){ record_write, f }, record, order, is_escaped));
 }

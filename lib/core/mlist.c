@@ -240,26 +240,43 @@ int mlist_parse(Bytes *input, const MlistForm *form, Hasher *first, MlistRecord 
 }
 
 /**
- * mlist_digest() - calculate the template digest of a record
- * @record:     the record
- * @h:          hasher of the algorithm wanted
- * @ret_digest: the digest, set on success only
+ * mlist_hashed() - the bytes of a record that are hashed
+ * @record:    the record
+ * @ret_parts: one behind the other they are those bytes
  *
  * Template data is hashed as it stands in the list, byte order included; template 'ima' hashes the
  * digest and the name padded with zeros to 256 bytes (kernel ima_crypto.c,
  * ima_calc_field_array_hash_tfm()).
  *
+ * Return: how many parts there are.
+ */
+size_t mlist_hashed(const MlistRecord *record, Bytes ret_parts[static MLIST_HASHED_PARTS]) {
+        static const uint8_t zeros[MLIST_IMA_NAME_MAX + 1];
+
+        if (!record->is_ima) {
+                ret_parts[0] = record->data;
+                return 1;
+        }
+        assert(record->ima_name.n <= MLIST_IMA_NAME_MAX);
+        ret_parts[0] = record->ima_digest;
+        ret_parts[1] = record->ima_name;
+        ret_parts[2] = bytes_of(zeros, sizeof(zeros) - record->ima_name.n);
+        return MLIST_HASHED_PARTS;
+}
+
+/**
+ * mlist_digest() - calculate the template digest of a record
+ * @record:     the record
+ * @h:          hasher of the algorithm wanted
+ * @ret_digest: the digest, set on success only
+ *
  * Return: 0, or -EIO when OpenSSL fails.
  */
 int mlist_digest(const MlistRecord *record, Hasher *h, Digest *ret_digest) {
-        static const uint8_t zeros[MLIST_IMA_NAME_MAX + 1];
-        Bytes parts[3] = { record->ima_digest, record->ima_name, bytes_of(zeros, sizeof(zeros)) };
+        Bytes parts[MLIST_HASHED_PARTS];
+        size_t n = mlist_hashed(record, parts);
 
-        if (!record->is_ima)
-                return error_trace(hasher_run(h, &record->data, 1, ret_digest));
-        assert(record->ima_name.n <= MLIST_IMA_NAME_MAX);
-        parts[2].n -= record->ima_name.n;
-        return error_trace(hasher_run(h, parts, ELEMENTSOF(parts), ret_digest));
+        return error_trace(hasher_run(h, parts, n, ret_digest));
 }
 
 /**

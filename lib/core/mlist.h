@@ -24,6 +24,7 @@
 #define MLIST_RECORD_MAX (12U + DIGEST_SIZE_MAX + MLIST_NAME_MAX + MLIST_DATA_MAX)
 /* Template 'ima' hashes its name padded to this (kernel ima.h, IMA_EVENT_NAME_LEN_MAX + 1). */
 #define MLIST_IMA_NAME_MAX 255U
+#define MLIST_HASHED_PARTS 3U
 
 enum {
         _MLIST_E_SUCCESS,
@@ -82,6 +83,7 @@ int mlist_detect_any(Bytes input, bool at_end, const Hashers *hashers, MlistForm
                      MlistError *ret_error);
 int mlist_parse(Bytes *input, const MlistForm *form, Hasher *first, MlistRecord *ret_record,
                 MlistError *ret_error);
+size_t mlist_hashed(const MlistRecord *record, Bytes ret_parts[static MLIST_HASHED_PARTS]);
 int mlist_digest(const MlistRecord *record, Hasher *h, Digest *ret_digest);
 int mlist_digest_fits(const MlistRecord *record, DigestAlg alg, Hasher *h, bool *ret_fits);
 int mlist_extend_digest(const MlistRecord *record, DigestAlg alg, Hasher *h, Digest *ret_digest);

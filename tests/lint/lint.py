@@ -62,7 +62,7 @@ PURE_CALLS = re.compile(
     r"^(EVP_|CRYPTO_memcmp$|OSSL_|mem(cpy|set|cmp|chr|move)$|__mem\w+_chk$|str(len|cmp|ncmp|chr)$|malloc$|"
     r"calloc$|free$|qsort$|snprintf$|__snprintf_chk$|__assert_fail$|__stack_chk_fail$|_GLOBAL_OFFSET_TABLE_$|"
     r"__(asan|ubsan|sanitizer|gcov|llvm)_|bytes_|builder_|error_pass$|hex_|base64_|escape_)")
-LIBRARY_NAMES = "age|anchor|lag|mark|past|repair|on|status|digest|hasher|hashers|mlist|mode|replay|search|template|verify|plan|step|chain|cel|gate|advice|kmsg|describe|violation|mismatch|firmware"
+LIBRARY_NAMES = "age|anchor|lag|mark|past|repair|on|status|digest|hasher|hashers|mlist|mode|replay|search|template|verify|plan|step|chain|cel|gate|advice|kmsg|describe|violation|mismatch|firmware|near|place|places|render"
 
 
 class Findings:
