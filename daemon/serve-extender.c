@@ -117,6 +117,7 @@ static void serve_take_status(Serve *s, const PeerMessage *m, uint64_t now) {
         if (!is_news)
                 return;
         s->status = m->status;
+        serve_read_note(s->read, &s->status);
         serve_changed(s);
         if (s->spool.list_fd >= 0 && s->spool_of == s->status.spool_generation) {
                 s->spool.n_records = s->status.spool_n_records;
@@ -159,6 +160,8 @@ static void serve_lose(Serve *s, uint64_t now) {
         closep(&s->link.fd);
         s->link.fd = -1;
         s->wants_spool = false;
+        s->spool_of =
+                UINT64_MAX; /* another extender counts from 0 again: its files are asked for */
         if (s->refresh.is_sent) { /* to be asked again, of whoever comes */
                 s->refresh.is_sent = false;
                 s->refresh.is_wanted = true;

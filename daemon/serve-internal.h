@@ -46,6 +46,8 @@ struct Serve {
         dev_t spool_dev;
         ino_t spool_ino;
 
+        ServeRead *read;
+
         char line[128]; /* STATUS= */
         uint64_t line_usec, watchdog_usec, fed_usec;
 };

@@ -38,6 +38,7 @@ static const VarlinkInterface *const status_interfaces[] = {
 };
 
 static const VarlinkInterface *const replay_interfaces[] = {
+        &serve_interface_replay,
         &serve_interface_status,
         &serve_interface_metrics,
 };
@@ -66,6 +67,10 @@ static void help(void) {
                      "      --version  show the version\n\n"
                      "Exit status: 0 stopped; 1 it could not be done; 2 usage.\n",
                      program_invocation_short_name);
+}
+
+ServeRead *serve_read(const Serve *s) {
+        return s->read;
 }
 
 /*
@@ -201,6 +206,8 @@ static int serve_begin(Serve *s) {
 
         r = loop_new(&s->loop);
         if (r == 0)
+                r = serve_read_new(&s->read);
+        if (r == 0)
                 r = stop_watch(s->loop, serve_on_stop, s, &s->stop);
         if (r == 0)
                 r = varlink_server_new(s->loop, &info, s, &s->server);
@@ -220,6 +227,7 @@ static int serve_begin(Serve *s) {
 static void serve_end(Serve *s) {
         s->server = varlink_server_free(s->server);
         serve_extender_close(s);
+        s->read = serve_read_free(s->read);
         stop_forget(s->loop, &s->stop);
         s->loop = loop_free(s->loop);
 }

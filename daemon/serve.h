@@ -55,6 +55,7 @@ typedef struct ServeRead ServeRead;
 int serve_read_new(ServeRead **ret_read);
 ServeRead *serve_read_free(ServeRead *r);
 DEFINE_CLEANUP(ServeRead, serve_read_free);
+void serve_read_note(ServeRead *r, const Status *status); /* each one that comes */
 ServeRead *serve_read(const Serve *s); /* in serve.c: the server's own, made as it starts */
 
 /*
