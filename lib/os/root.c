@@ -29,6 +29,7 @@
  */
 int root_init(Root *r, const char *path) {
         r->is_given = path != NULL;
+        r->is_machine = !path || strcmp(path, "/") == 0;
         r->fd = open(path ? path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
         return r->fd < 0 ? error_origin(-errno) : 0;
 }
@@ -57,15 +58,19 @@ int root_open(const Root *r, const char *path, int flags, int *ret_fd) {
         struct open_how how = {
                 .flags = (unsigned)(flags | O_CLOEXEC),
                 .mode = flags & O_CREAT ? FILE_MODE : 0,
-                .resolve = r->is_given ? RESOLVE_IN_ROOT : 0,
+                .resolve = RESOLVE_IN_ROOT,
         };
         long fd = -1;
 
         assert(path[0] != '/');
-        errno = EAGAIN;
-        for (unsigned n = 0; n < ROOT_TRIES && fd < 0 && errno == EAGAIN; ++n)
-                fd = syscall(SYS_openat2, r->fd, path, &how, sizeof(how));
-
+        /* With RestrictSUIDSGID= systemd refuses openat2(): it cannot see the mode there. */
+        if (r->is_machine) {
+                fd = openat(r->fd, path, (int)how.flags, (mode_t)how.mode);
+        } else {
+                errno = EAGAIN;
+                for (unsigned n = 0; n < ROOT_TRIES && fd < 0 && errno == EAGAIN; ++n)
+                        fd = syscall(SYS_openat2, r->fd, path, &how, sizeof(how));
+        }
         if (fd < 0)
                 return -errno;
         *ret_fd = (int)fd;

@@ -18,6 +18,7 @@
 typedef struct Root {
         int fd; /* the directory */
         bool is_given;
+        bool is_machine; /* it is / itself, given or not: nothing leads out */
 } Root;
 
 int root_init(Root *r, const char *path);
