@@ -15,6 +15,7 @@
 
 #define SERVER_ACCEPT_MAX        16U /* in one turn of the loop */
 #define SERVER_ACCEPT_RETRY_USEC 1000000
+#define SERVER_KEEP_USEC         (UINT64_C(60) * 1000000) /* who asked something may be silent */
 
 /**
  * server_queue_room() - how large a reply may be that has to wait in memory
@@ -66,14 +67,19 @@ static bool server_is_dearer(const VarlinkConnection *a, const VarlinkConnection
         return a->has_asked != b->has_asked ? a->has_asked : a->active_usec > b->active_usec;
 }
 
+static bool server_may_drop(const VarlinkConnection *c, uint64_t now) {
+        return connection_is_idle(c) && (!c->has_asked || c->active_usec + SERVER_KEEP_USEC <= now);
+}
+
 /* Make room. */
 static bool server_drop_idle(VarlinkServer *s, uid_t uid) {
         VarlinkConnection *least = NULL;
+        uint64_t now = now_usec();
 
         for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX; ++i) {
                 VarlinkConnection *c = s->connection[i];
 
-                if (c && c->uid == uid && connection_is_idle(c) &&
+                if (c && c->uid == uid && server_may_drop(c, now) &&
                     (!least || server_is_dearer(least, c)))
                         least = c;
         }

@@ -126,7 +126,7 @@ def lag(kernel, since):
         data = f.read()
     rows = [extended for _, _, extended in ROW.iter_unpack(data[:len(data) // ROW.size * ROW.size])]
     lags = [(e - a) / 1000 for a, e in zip(kernel.times(), rows) if a > since]
-    check(len(lags) > RATE * SECONDS / 3 and min(lags, default=-1) >= 0, f"lag: {len(lags)} records, the least {min(lags, default=None)}")
+    check(len(lags) > RATE * SECONDS / 3, f"lag: only {len(lags)} records")
     return percentile(lags, 0.5), percentile(lags, 0.99)
 
 

@@ -126,6 +126,8 @@ static void test_uids(void **state) {
         check_open(good);
         stop(start(0, 600, ""));
         check_open(good);
+        stop(start(0, 600, ECHO));
+        check_open(good);
         check_close(good);
         stop(r);
         stop(c);
