@@ -13,13 +13,14 @@ say() {
         echo "[$(now)] $*" | tee -a "$out/steps"
 }
 
-# start_daemon: the program under test, as a service
+# start_daemon: the program under test, as a service, and the server beside it
 start_daemon() {
         (
                 # shellcheck disable=SC2086 # a command line
                 supervise /run/notify /run/daemon.pid $daemon >"$out/service" 2>&1
                 touch /run/ended
         ) &
+        supervise /run/notify-serve /run/serve.pid ima-replay-serve >"$out/server" 2>&1 &
         say "started $daemon"
 }
 
@@ -124,6 +125,7 @@ mark() {
         ima-replayctl doctor >"$out/doctor.$1" 2>&1
         echo $? >"$out/doctor.$1.status"
         ima-replayctl doctor --json=short >"$out/doctor.$1.json" 2>/dev/null
+        ima-replayctl status --json=short >"$out/status.$1.json" 2>"$out/status.$1.error"
         now >"$out/mark.$1"
         say "stage $1"
 }

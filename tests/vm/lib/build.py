@@ -8,6 +8,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent.parent
 SOURCE = HERE.parent.parent
 CROSS = "aarch64-linux-gnu"
+PROGRAMS = ("daemon/ima-replayd", "daemon/ima-replay-serve", "client/ima-replayctl")
 SYSROOT = [f"{name}:arm64" for name in ("libc6-dev", "libssl-dev", "libtss2-dev", "libjson-c-dev", "libsystemd-dev")]
 
 CROSS_FILE = """[binaries]
@@ -67,13 +68,13 @@ class Build:
             file.write_text(text)
         if not (where / "build.ninja").exists():
             tool("meson", "setup", f"--cross-file={file}", "-Dtests=false", "-Dman=disabled", where, SOURCE)
-        tool("ninja", "-C", where, "daemon/ima-replayd", "client/ima-replayctl")
+        tool("ninja", "-C", where, *PROGRAMS)
         programs, dirs = self.programs(where, self.supervise("arm64", f"{CROSS}-gcc", f"--sysroot={sysroot}"))
         return programs, [*dirs, *(sysroot / lib / CROSS for lib in ("lib", "usr/lib"))]
 
     @staticmethod
     def programs(build, supervise):
-        return [build / "daemon/ima-replayd", build / "client/ima-replayctl", supervise], [build / "lib/api"]
+        return [*(build / p for p in PROGRAMS), supervise], [build / "lib/api"]
 
 
 @functools.cache

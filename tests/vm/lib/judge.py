@@ -118,6 +118,19 @@ def check_stage(result, stage):
     cause = json.loads(result.text(f"doctor.{stage.name}.json"))["cause"]
     demand(stage.cause in (None, cause), f"stage {stage.name}: doctor's first cause is {cause}, expected {stage.cause}")
     demand(stage.reason in (None, reason), f"stage {stage.name}: reason {reason}, expected {stage.reason}")
+    check_status(result, stage)
+
+
+def check_status(result, stage):
+    """The server says the same; and of a TPM that is extended, that its exclusive audit session works through that node."""
+    text = result.text(f"status.{stage.name}.json")
+    demand(text, f"stage {stage.name}: ima-replayctl status: {result.text(f'status.{stage.name}.error')}")
+    said = json.loads(text)
+    demand(stage.state in (None, said["state"]), f"stage {stage.name}: status says {said['state']}, expected {stage.state}")
+    if said["state"] == "follow":
+        tpm = said["tpm"]
+        demand(tpm["device"].startswith("/dev/tpmrm") and tpm["compareAndSwap"] is True,
+               f"stage {stage.name}: status says of the TPM: {tpm}")
 
 
 def summary(result):
