@@ -14,8 +14,17 @@ typedef enum CtlFormat {
         CTL_FORMAT_TABLE,
         CTL_FORMAT_ASCII,
         CTL_FORMAT_BINARY,
+        CTL_FORMAT_CEL,
         _CTL_FORMAT_N,
 } CtlFormat;
+
+/* A number of the command line. */
+typedef struct CtlNumber {
+        bool is_set;
+        uint64_t value;
+} CtlNumber;
+
+#define CTL_SECONDS_MAX UINT64_C(1000000000)
 
 typedef struct CtlOptions {
         const char *list;                    /* --list= */
@@ -38,19 +47,37 @@ typedef struct CtlOptions {
         bool violations;      /* --violations */
         bool has_range;       /* --range=, both ends are in it */
         uint64_t first, last;
+        const char *socket; /* --socket= */
+        bool watch;         /* --watch */
+        bool follow;        /* --follow */
+        bool extended;      /* --extended */
+        bool has_after;     /* --after=, what the PCR held: */
+        DigestAlg after_alg;
+        Digest after;
+        CtlNumber position, records;              /* --position=, --records= */
+        CtlNumber timeout, since, until;          /* --timeout=, --since=, --until=; microseconds */
+        bool openmetrics;                         /* --openmetrics */
+        bool html;                                /* --html */
+        bool more;                                /* --more */
         CtlFormat format;                         /* --format= */
         JsonForm json;                            /* --json=, -j */
         bool no_legend;                           /* --no-legend */
         bool no_pager;                            /* --no-pager */
         bool full;                                /* --full */
         bool quiet;                               /* --quiet */
-        const char *arguments[CTL_ARGUMENTS_MAX]; /* behind the verb; as many as it takes */
+        const char *arguments[CTL_ARGUMENTS_MAX]; /* behind the verb; those not given are NULL */
 } CtlOptions;
 
 /* Return: an exit status of base/exit.h, or a negative errno when there is nothing better to say.
  */
 typedef int CtlVerb(const CtlOptions *o);
 
+CtlVerb verb_status;
+CtlVerb verb_wait;
+CtlVerb verb_metrics;
+CtlVerb verb_plot;
+CtlVerb verb_call;
+CtlVerb verb_introspect;
 CtlVerb verb_replay;
 CtlVerb verb_verify;
 CtlVerb verb_list;

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/exit.h"
+#include "client/remote-list.h"
 
 /*
  * Show the view every record. What cannot be read of the list is nothing that the user asked for:
@@ -45,7 +46,7 @@ int explain_cause(const CtlOptions *o, const ListInput *input, const MlistRecord
         if (violation_begin(record, listfile_form(input->list)->order, position, &view) != 0)
                 cause.is_seen = true; /* it names nothing: no other record could tell */
         else if (input_can_rewind(input))
-                r = input_open_list(o, &again);
+                r = remote_open_list(o, &again);
         if (r == EXIT_GOOD) {
                 r = cause_look(&again, record, &view, &cause.is_seen);
                 if (r == 0 && cause.is_seen)

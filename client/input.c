@@ -118,8 +118,6 @@ int input_open_hashers(BankMask banks, Hashers *hashers) {
  */
 int input_open_list(const CtlOptions *o, ListInput *ret_input) {
         _cleanup_close_ int fd = -1;
-        ListFile *list;
-        int r;
 
         if (!o->list) {
                 message_error("a measurement list is needed: → try --list=FILE with a copy of "
@@ -131,7 +129,23 @@ int input_open_list(const CtlOptions *o, ListInput *ret_input) {
                 message_error("%s: %s", o->list, strerror(errno));
                 return EXIT_ERROR;
         }
-        r = listfile_new_any(fd, o->has_list_digest ? &o->list_digest : NULL, &list);
+        return error_trace(input_open_fd(o, o->list, &fd, ret_input));
+}
+
+/**
+ * input_open_fd() - open a list that is open already
+ * @o:         the options (--list-digest=)
+ * @path:      what to call it in messages; borrowed
+ * @fd:        at its beginning; taken over on success only
+ * @ret_input: to be closed with input_close_list(); set with EXIT_GOOD only
+ *
+ * Return: EXIT_GOOD, or EXIT_ERROR after a message.
+ */
+int input_open_fd(const CtlOptions *o, const char *path, int *fd, ListInput *ret_input) {
+        ListFile *list;
+        int r;
+
+        r = listfile_new_any(*fd, o->has_list_digest ? &o->list_digest : NULL, &list);
         if (r == 0) {
                 /* What is wrong with the list, input_next() will say. */
                 r = listfile_detect(list);
@@ -139,10 +153,10 @@ int input_open_list(const CtlOptions *o, ListInput *ret_input) {
                         list = listfile_free(list);
         }
         if (r < 0) {
-                message_error("%s: %s", o->list, strerror(-r));
+                message_error("%s: %s", path, strerror(-r));
                 return EXIT_ERROR;
         }
-        *ret_input = (ListInput){ .path = o->list, .fd = take_fd(&fd), .list = list };
+        *ret_input = (ListInput){ .path = path, .fd = take_fd(fd), .list = list };
         return EXIT_GOOD;
 }
 

@@ -35,6 +35,7 @@ typedef struct ListInput {
 } ListInput;
 
 int input_open_list(const CtlOptions *o, ListInput *ret_input);
+int input_open_fd(const CtlOptions *o, const char *path, int *fd, ListInput *ret_input);
 void input_close_list(ListInput *input);
 bool input_can_rewind(const ListInput *input);
 int input_next(ListInput *input, MlistRecord *ret_record);

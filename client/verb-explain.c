@@ -15,6 +15,8 @@
 #include "client/output.h"
 #include "client/pager.h"
 #include "client/record.h"
+#include "client/remote-list.h"
+#include "client/served.h"
 #include "core/describe.h"
 #include "os/message.h"
 
@@ -459,7 +461,7 @@ static int explain_walk(Explanation *e, ListInput *input, Replay *replay) {
 }
 
 /**
- * verb_explain() - ima-replayctl explain POSITION
+ * verb_explain() - ima-replayctl explain POSITION, or a word that status shows
  * @o: the options
  *
  * What is behind the record is not judged; it is read for the cause of a violation only.
@@ -479,11 +481,9 @@ int verb_explain(const CtlOptions *o) {
         if (!e || !replay)
                 return error_origin(-ENOMEM);
         e->o = o;
-        if (input_parse_u64(o->arguments[0], UINT64_MAX, &e->position) < 0) {
-                message_error("explain %s: a position from 0 on was expected", o->arguments[0]);
-                return EXIT_USAGE;
-        }
-        r = input_open_list(o, &input);
+        if (input_parse_u64(o->arguments[0], UINT64_MAX, &e->position) < 0)
+                return explain_word(o);
+        r = remote_open_list(o, &input);
         if (r == EXIT_GOOD)
                 r = input_open_hashers(banks | (o->padded ? BANK(DIGEST_SHA1) : 0), &hashers);
         if (r != EXIT_GOOD)

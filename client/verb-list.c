@@ -9,9 +9,12 @@
 #include "base/error.h"
 #include "base/exit.h"
 #include "client/input.h"
+#include "client/list-cel.h"
 #include "client/output.h"
 #include "client/pager.h"
 #include "client/record.h"
+#include "client/remote-list.h"
+#include "client/served.h"
 #include "os/message.h"
 
 /* Columns of the table; NAME takes what is left. */
@@ -26,6 +29,7 @@
 typedef struct ListRun {
         const CtlOptions *o;
         ListInput input;
+        ListCel *cel; /* with --format=cel */
         Terminal terminal;
         int template_width;
         uint64_t position; /* of the record in hand */
@@ -153,6 +157,8 @@ static int list_print(ListRun *run, const MlistRecord *record, const TemplateSub
         if (run->o->json == JSON_OFF && run->o->format == CTL_FORMAT_ASCII)
                 return error_trace(
                         record_print_ascii(stdout, record, form->order, run->terminal.is_there));
+        if (run->cel)
+                return error_trace(list_cel_print(run->cel, record));
         r = mlist_digest_fits(record, form->alg, listfile_hasher(run->input.list), &fits);
         if (r < 0)
                 return error_trace(r);
@@ -190,8 +196,11 @@ static int list_walk(ListRun *run) {
 
                 if (is_table && run->position == 0)
                         list_print_heading(run);
-                if (!list_wants(run, &record, &subject))
+                if (!list_wants(run, &record, &subject)) {
+                        if (run->cel)
+                                list_cel_skip(run->cel, &record);
                         continue;
+                }
                 r = list_print(run, &record, &subject);
                 if (r < 0)
                         return error_trace(r);
@@ -208,7 +217,45 @@ static int list_walk(ListRun *run) {
         }
         if (is_table)
                 list_print_legend(run, r == LISTFILE_E_END);
+        if (run->cel)
+                list_cel_end(run->cel);
         return EXIT_GOOD;
+}
+
+/* Return: EXIT_GOOD, or EXIT_USAGE after a message. */
+static int list_check(const CtlOptions *o, const Terminal *terminal) {
+        const char *what = NULL;
+
+        if (o->list && (o->follow || o->extended || o->has_after))
+                what = "--follow, --extended and --after= are of the service's list; → try without "
+                       "--list=";
+        else if (o->has_range && o->has_after)
+                what = "--range= and --after= both say where to begin; → try one";
+        else if (o->follow && o->has_range && o->last < UINT64_MAX)
+                what = "--follow has no end; → try --range=FIRST:";
+        else if (o->json == JSON_OFF && o->format != CTL_FORMAT_TABLE && o->follow)
+                what = "--follow gives a table or JSON; → try without --format=";
+        else if (o->json == JSON_OFF && o->format == CTL_FORMAT_CEL && o->has_after)
+                what = "--format=cel counts from record 0; → try --range= instead of --after=";
+        else if (o->json == JSON_OFF && o->format == CTL_FORMAT_BINARY && terminal->is_there)
+                what = "--format=binary is not for a terminal; → redirect it to a file";
+        if (what)
+                message_error("%s", what);
+        return what ? EXIT_USAGE : EXIT_GOOD;
+}
+
+/* Return: an exit status, after messages; a negative errno. */
+static int list_run(ListRun *run) {
+        const CtlOptions *o = run->o;
+        int r;
+
+        r = remote_open_list(o, &run->input);
+        if (r == EXIT_GOOD && o->json == JSON_OFF && o->format == CTL_FORMAT_CEL)
+                r = list_cel_new(o->banks ? o->banks : BANK(DIGEST_SHA256), o->padded, &run->cel);
+        if (r != EXIT_GOOD)
+                return r;
+        r = pager_open(o);
+        return r < 0 ? error_trace(r) : list_walk(run);
 }
 
 /**
@@ -223,17 +270,14 @@ int verb_list(const CtlOptions *o) {
         ListRun run = { .o = o, .terminal = terminal_look() };
         int r;
 
-        run.template_width = run.terminal.width >= WIDE_TERMINAL ? WIDE_TEMPLATE : WIDTH_TEMPLATE;
-        if (o->format == CTL_FORMAT_BINARY && o->json == JSON_OFF && run.terminal.is_there) {
-                message_error("--format=binary is not for a terminal; → redirect it to a file");
-                return EXIT_USAGE;
-        }
-        r = input_open_list(o, &run.input);
+        r = list_check(o, &run.terminal);
         if (r != EXIT_GOOD)
                 return r;
-        r = pager_open(o);
-        if (r == 0)
-                r = list_walk(&run);
+        if (!o->list && (o->json != JSON_OFF || o->format == CTL_FORMAT_TABLE))
+                return served_list(o);
+        run.template_width = run.terminal.width >= WIDE_TERMINAL ? WIDE_TEMPLATE : WIDTH_TEMPLATE;
+        r = list_run(&run);
+        run.cel = list_cel_free(run.cel);
         input_close_list(&run.input);
         return r < 0 ? error_trace(r) : r;
 }

@@ -8,6 +8,7 @@
 #include "base/exit.h"
 #include "client/input.h"
 #include "client/output.h"
+#include "client/remote-list.h"
 #include "os/message.h"
 
 #define REPLAY_BANKS                                                                               \
@@ -109,7 +110,7 @@ int verb_replay(const CtlOptions *o) {
 
         if (!r)
                 return error_origin(-ENOMEM);
-        status = input_open_list(o, &input);
+        status = remote_open_list(o, &input);
         if (status != EXIT_GOOD)
                 return status;
         status = input_open_hashers(banks | (o->padded ? BANK(DIGEST_SHA1) : 0), &hashers);

@@ -8,6 +8,8 @@
 
 #include "base/error.h"
 #include "base/exit.h"
+#include "client/remote-list.h"
+#include "client/served.h"
 #include "client/verify.h"
 #include "os/message.h"
 
@@ -32,7 +34,7 @@ static int verify_explain_break(VerifyRun *run) {
         int r;
 
         input_close_list(&run->input);
-        r = input_open_list(run->o, &run->input);
+        r = remote_open_list(run->o, &run->input);
         while (r == EXIT_GOOD && listfile_next(run->input.list, &record) == 0) {
                 DigestAlg alg = listfile_form(run->input.list)->alg;
                 bool fits;
@@ -57,7 +59,7 @@ static int verify_open_list(VerifyRun *run) {
         int r;
 
         input_close_list(&run->input);
-        r = input_open_list(run->o, &run->input);
+        r = remote_open_list(run->o, &run->input);
         if (r != EXIT_GOOD)
                 return r;
         return input_open_hashers(BANK(listfile_form(run->input.list)->alg), &run->hashers);
@@ -202,6 +204,8 @@ int verb_verify(const CtlOptions *o) {
         VerifyVerdict verdict;
         int r;
 
+        if (!o->list && o->n_pcrs == 0)
+                return served_verify(o);
         if (!run)
                 return error_origin(-ENOMEM);
         run->o = o;

@@ -208,7 +208,7 @@ def shell():
 
 def options():
     f = Findings()
-    for variable, source in (("IMA_REPLAYD", "daemon/replayd.c"), ("IMA_REPLAYCTL", "client/ctl.c"),
+    for variable, source in (("IMA_REPLAYD", "daemon/replayd.c"), ("IMA_REPLAYCTL", "client/options.c"),
                              ("IMA_REPLAY_SERVE", "daemon/serve.c")):
         text = (ROOT / source).read_text()
         known = set(re.findall(r'\{ "([a-z-]+)", (?:no|required|optional)_argument', text))
