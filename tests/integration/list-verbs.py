@@ -216,7 +216,7 @@ def test_filters(ctl):
     for bad in ("--range=7:3", "--range=:", "--range=a", "--range=-1:", "--pcr=64", "--pcr=", "--format=xml",
                 "--json=yes", "--list-digest=md6", "--range=18446744073709551616"):
         check_exit(run(ctl, "list", f"--list={x.path}", bad), 2, bad)
-    check_exit(run(ctl, "list"), 2, "list without --list")
+    check_exit(run(ctl, "list", "--root=/nonexistent"), 1, "list without --list, and no service")
     check_exit(run(ctl, "list", "more", f"--list={x.path}"), 2, "list with an argument")
 
 
