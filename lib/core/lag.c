@@ -157,8 +157,8 @@ LagFigures lag_figures(const Lag *l, uint64_t now_usec) {
                 f.age_usec = lag_since(l->mark[l->first].usec, now_usec);
         if (f.n_samples == 0)
                 return f;
-        memcpy(sorted, l->sample_usec, f.n_samples * sizeof(*sorted));
-        qsort(sorted, f.n_samples, sizeof(*sorted), lag_compare);
+        memcpy(sorted, l->sample_usec, (size_t)f.n_samples * sizeof(*sorted));
+        qsort(sorted, (size_t)f.n_samples, sizeof(*sorted), lag_compare);
         f.p50_usec = lag_percentile(sorted, f.n_samples, 50);
         f.p99_usec = lag_percentile(sorted, f.n_samples, 99);
         return f;

@@ -263,7 +263,7 @@ int fd_copy(int from, int to, uint64_t n) {
         int k;
 
         for (uint64_t at = 0; at < n; at += got) {
-                k = read_at(from, at, room, MIN_OF(n - at, sizeof(room)), &got);
+                k = read_at(from, at, room, (size_t)MIN_OF(n - at, sizeof(room)), &got);
                 if (k == 0 && got == 0)
                         k = -ENODATA;
                 if (k == 0)

@@ -20,13 +20,13 @@ bool spool_goes_on(SpoolCursor *c, Bytes bytes) {
         while (bytes.n > 0) {
                 if (offset < c->at || offset - c->at >= c->n) {
                         c->at = offset;
-                        c->n = offset < end ? MIN_OF(end - offset, sizeof(c->data)) : 0;
+                        c->n = offset < end ? (size_t)MIN_OF(end - offset, sizeof(c->data)) : 0;
                         if (c->n == 0 || spool_read(c->spool, offset, c->data, c->n) != 0) {
                                 c->n = 0;
                                 return false;
                         }
                 }
-                (void)bytes_take(&bytes, MIN_OF(bytes.n, c->n - (offset - c->at)), &part);
+                (void)bytes_take(&bytes, MIN_OF(bytes.n, c->n - (size_t)(offset - c->at)), &part);
                 if (!bytes_equal(part, bytes_of(c->data + (offset - c->at), part.n)))
                         return false;
                 offset += part.n;

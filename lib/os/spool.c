@@ -77,7 +77,8 @@ static int window_read(Window *w, int fd, uint64_t offset, size_t max, Bytes *re
                 if (read_at(fd, offset, w->data, WINDOW_SIZE, &w->n) < 0 || w->n == 0)
                         return SPOOL_E_GONE;
         }
-        *ret_bytes = bytes_of(w->data + (offset - w->at), MIN_OF(max, w->n - (offset - w->at)));
+        *ret_bytes =
+                bytes_of(w->data + (offset - w->at), MIN_OF(max, w->n - (size_t)(offset - w->at)));
         return 0;
 }
 

@@ -27,7 +27,7 @@ Dir::State "{top}/state";
 Dir::State::status "{top}/state/status";
 Dir::Cache "{top}/cache";
 APT::Architecture "amd64";
-APT::Architectures {{ "amd64"; "arm64"; }};
+APT::Architectures {{ {architectures} }};
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 """
@@ -38,9 +38,11 @@ class Unavailable(Exception):
 
 
 class Packages:
-    def __init__(self, cache):
+    def __init__(self, cache, architectures=("amd64", "arm64"), suites=SUITES):
         self.cache = Path(cache)
         self.top = self.cache / "apt"
+        self.architectures = architectures
+        self.suites = suites
 
     def locked(self):
         """One run at a time in one cache."""
@@ -71,9 +73,10 @@ class Packages:
         for d in ("etc", "state/lists/partial", "cache/archives/partial"):
             (self.top / d).mkdir(parents=True, exist_ok=True)
         (self.top / "state/status").touch()
-        (self.top / "apt.conf").write_text(CONFIG.format(top=self.top))
+        (self.top / "apt.conf").write_text(CONFIG.format(
+            top=self.top, architectures=" ".join(f'"{a}";' for a in self.architectures)))
         (self.top / "etc/sources.list").write_text("".join(
-            f"deb [signed-by={KEYRING}] {MIRROR} {suite} main\n" for suite in SUITES))
+            f"deb [signed-by={KEYRING}] {MIRROR} {suite} main\n" for suite in self.suites))
         stamp = self.top / "updated"
         if not stamp.exists() or time.time() - stamp.stat().st_mtime > INDEX_SECONDS:
             try:
