@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <assert.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <string.h>
@@ -142,6 +143,7 @@ static int diff_print_one(const DiffRun *run, const DiffItem *a, const DiffItem 
         int r;
 
         (void)data;
+        assert(a || b); /* what calls us has one side at least */
         if (!a)
                 return error_trace(diff_print_single(run, b, n, '+', "second"));
         if (!b)
@@ -237,6 +239,7 @@ static int diff_json_one(const DiffRun *run, const DiffItem *a, const DiffItem *
         int r = 0;
 
         (void)run;
+        assert(a || b); /* what calls us has one side at least */
         for (size_t i = 0; i < n && r == 0; ++i) {
                 const DiffItem *any = a ? a : b;
                 const char *kind = !a                      ? "inserted"

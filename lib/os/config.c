@@ -64,7 +64,7 @@ static bool text_of(Bytes b, char ret_text[static CONFIG_LINE_MAX + 1]) {
         size_t n_escaped = b.n;
 
         for (size_t i = 0; i < b.n; ++i) {
-                ret_text[i] = b.data[i] == '\t' ? ' ' : (char)b.data[i];
+                ret_text[i] = (char)(b.data[i] == '\t' ? ' ' : b.data[i]);
                 n_escaped += b.data[i] == '\\' ? 3 : 0;
         }
         ret_text[b.n] = '\0';

@@ -63,7 +63,7 @@ typedef struct ModuleLook {
 /* "kernel/drivers/char/tpm/tpm_crb.ko" in modules.builtin, with ".xz:" and more in modules.dep. */
 static void look_at_module(void *userdata, Bytes line) {
         const ModuleLook *look = userdata;
-        Bytes path, name = line, eaten;
+        Bytes path, name, eaten;
 
         if (!bytes_take_until(&line, ':', &path))
                 path = line;
