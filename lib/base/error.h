@@ -30,9 +30,11 @@ int error_pass(ErrorKind kind, int error, const char *file, int line, const char
 
 /* Analyzers look at one file at a time and would not know that the number comes back as it is. */
 #ifdef STATIC_ANALYSIS
-#define error_pass(kind, e, file, line, func) (e)
-#endif
-
+#define error_origin(e) (e)
+#define error_trace(e)  (e)
+#define error_fold(e)   (e)
+#else
 #define error_origin(e) error_pass(ERROR_ORIGIN, (e), __FILE__, __LINE__, __func__)
 #define error_trace(e)  error_pass(ERROR_TRACE, (e), __FILE__, __LINE__, __func__)
 #define error_fold(e)   error_pass(ERROR_FOLD, (e), __FILE__, __LINE__, __func__)
+#endif
