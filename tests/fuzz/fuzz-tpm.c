@@ -213,23 +213,25 @@ static void answer_plain(uint32_t code) {
         answer_end(&b);
 }
 
-static void answer_command(Bytes command, bool *ret_has_session) {
+static void answer_command(Bytes command, bool *ret_has_hmac) {
         uint32_t size = 0, code = 0, handle = 0;
         uint16_t tag = 0;
 
         HOLDS(bytes_take_u16(&command, ORDER_BIG, &tag));
         HOLDS(bytes_take_u32(&command, ORDER_BIG, &size) && size == command.n + 6);
         HOLDS(bytes_take_u32(&command, ORDER_BIG, &code));
-        *ret_has_session = tag == TPM2_ST_SESSIONS;
+        *ret_has_hmac = tag == TPM2_ST_SESSIONS;
         if (code == TPM2_CC_PCR_Extend) {
-                HOLDS(bytes_take_u32(&command, ORDER_BIG, &handle) && *ret_has_session);
+                HOLDS(bytes_take_u32(&command, ORDER_BIG, &handle) && *ret_has_hmac);
                 tpm.n_extends += handle != TPM2_RH_NULL;
                 tpm.extended = handle;
         }
-        if (*ret_has_session)
+        if (*ret_has_hmac)
                 answer_session(code, command);
         else
                 answer_plain(code);
+        /* A refusal has none, so nobody can tell who refused. */
+        *ret_has_hmac = tpm.answer[1] == (TPM2_ST_SESSIONS & 0xff);
 }
 
 /*
@@ -294,7 +296,7 @@ static uint32_t answer_spoil(uint8_t how) {
 
 static uint32_t on_transmit(void *data, GuardBelow *below, size_t n, const uint8_t *command) {
         static uint8_t right[ANSWER_MAX];
-        bool has_session = false;
+        bool has_hmac = false;
         uint8_t how = 0;
         size_t n_right;
         uint32_t rc;
@@ -303,13 +305,13 @@ static uint32_t on_transmit(void *data, GuardBelow *below, size_t n, const uint8
         (void)below;
         tpm.rc = TSS2_RC_SUCCESS;
         tpm.is_asking = false;
-        answer_command(bytes_of(command, n), &has_session);
+        answer_command(bytes_of(command, n), &has_hmac);
         n_right = tpm.n_answer;
         memcpy(right, tpm.answer, n_right);
         (void)bytes_take_u8(&tpm.in, &how);
         rc = answer_spoil(how);
-        if (has_session && (rc != TSS2_RC_SUCCESS || tpm.rc != TSS2_RC_SUCCESS ||
-                            tpm.n_answer != n_right || memcmp(right, tpm.answer, n_right) != 0))
+        if (has_hmac && (rc != TSS2_RC_SUCCESS || tpm.rc != TSS2_RC_SUCCESS ||
+                         tpm.n_answer != n_right || memcmp(right, tpm.answer, n_right) != 0))
                 tpm.is_genuine = false;
         return rc;
 }
