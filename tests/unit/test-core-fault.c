@@ -138,9 +138,12 @@ static void test_hashers(void **state) {
 #define LIST_N 4U
 
 static const MlistForm form = { .order = ORDER_LITTLE, .alg = DIGEST_SHA1 };
-static Bytes list;   /* LIST_N records and one of template 'ima' */
-static Bytes text;   /* the same, but as the kernel's text */
-static Bytes events; /* a firmware event list */
+static Bytes list; /* LIST_N records and one of template 'ima' */
+static Bytes list_md5;
+static Bytes list_altered; /* the same; the first does not have the digest that it claims */
+static Bytes survey;       /* the list that run_mismatch() reads */
+static Bytes text;         /* the same, but as the kernel's text */
+static Bytes events;       /* a firmware event list */
 static PcrValues pcrs;
 static MismatchQuestion question;
 
@@ -179,6 +182,30 @@ static void test_verify(void **state) {
         (void)state;
         pcrs.of[10] = BANK(DIGEST_SHA256);
         each_call_fails("verify", run_verify, 40);
+}
+
+/* One that begins with an 'ima' record of an MD5 digest, which only its hash tells. */
+static int run_replay(void) {
+        static Replay replay;
+        MlistForm found;
+        MlistError error;
+        Bytes in = list_md5;
+        int r = mlist_detect_any(in, true, &all_hashers, &found, &error);
+
+        replay_init(&replay, BANK(DIGEST_SHA1), &all_hashers);
+        while (r == 0 && in.n > 0) {
+                MlistRecord record;
+
+                r = mlist_parse(&in, &found, all_hashers.of[found.alg], &record, &error);
+                if (r == 0)
+                        r = replay_record(&replay, &record);
+        }
+        return r;
+}
+
+static void test_replay(void **state) {
+        (void)state;
+        each_call_fails("replay", run_replay, 10);
 }
 
 static int run_text_list(void) {
@@ -229,7 +256,7 @@ static int run_mismatch(void) {
         int r = mismatch_new(&question, &all_hashers, &m);
 
         while (r == 0) {
-                Bytes in = list;
+                Bytes in = survey;
 
                 while (r == 0 && in.n > 0) {
                         uint64_t kept = fails_in;
@@ -258,7 +285,9 @@ static void pcr_of(DigestAlg alg, const int *script, Digest *ret_value) {
                 for (int i = 0; *script < 100 && i <= *script; ++i)
                         assert_int_equal(parse_record(&in, &form, &record, &(MlistError){}), 0);
                 memset(raw + n, 0xff, n);
-                if (*script < 100)
+                if (*script == 103)
+                        hash_of(alg, bytes_of("\0\0\0\0", 4), raw + n);
+                else if (*script < 100)
                         hash_of(alg, record.data, raw + n);
                 hash_of(alg, bytes_of(raw, 2 * n), raw);
         }
@@ -275,6 +304,7 @@ static void test_mismatch(void **state) {
                 { "missing", { 0, 2, 3, -1 } },
                 { "swapped", { 0, 2, 1, 3, -1 } },
                 { "repeated", { 0, 1, 1, 2, 3, -1 } },
+                { "separator at the end", { 0, 1, 2, 3, 103, -1 } },
                 { "unknown", { 3, 2, 1, 0, 0, 100, -1 } },
         };
 
@@ -286,8 +316,46 @@ static void test_mismatch(void **state) {
                                                .banks = BANK(DIGEST_SHA1) | BANK(DIGEST_SHA256) };
                 FOREACH_BANK(alg, question.banks)
                         pcr_of(alg, rows[i].script, &question.target.of[alg]);
+                survey = list;
                 each_call_fails(rows[i].row, run_mismatch, 50);
+                survey = list_altered;
+                each_call_fails("altered", run_mismatch, 50);
         }
+}
+
+/* In the last pass the list is another: what was found is not said. */
+static void test_mismatch_other_list(void **state) {
+        static const int script[] = { 0, 2, 3, -1 };
+        _cleanup_(mismatch_freep) Mismatch *m = NULL;
+        size_t n_passes = 0;
+        int r;
+
+        (void)state;
+        question = (MismatchQuestion){ .pcr = 10, .form = form, .banks = BANK(DIGEST_SHA256) };
+        pcr_of(DIGEST_SHA256, script, &question.target.of[DIGEST_SHA256]);
+        assert_int_equal(mismatch_new(&question, &all_hashers, &m), 0);
+        do {
+                Bytes in = n_passes < 2 ? list : list_md5;
+
+                while (in.n > 0) {
+                        MlistRecord record;
+
+                        assert_int_equal(parse_record(&in, &form, &record, &(MlistError){}), 0);
+                        assert_int_equal(mismatch_record(m, &record), 0);
+                }
+                r = mismatch_next_pass(m);
+        } while (r == 0 && ++n_passes < 20);
+        assert_int_equal(r, MISMATCH_E_DONE);
+        assert_int_equal(n_passes, 2);
+        for (size_t i = 0; i < mismatch_answer(m)->n; ++i)
+                assert_int_not_equal(mismatch_answer(m)->finding[i].kind, MISMATCH_MISSING);
+}
+
+static void test_fault_texts(void **state) {
+        (void)state;
+        for (FirmwareFault a = 0; a < _FIRMWARE_FAULT_N; ++a)
+                for (FirmwareFault b = 0; b < a; ++b)
+                        assert_string_not_equal(firmware_fault_text(a), firmware_fault_text(b));
 }
 
 /* One record of the list as a line of text. */
@@ -310,7 +378,7 @@ static int setup(void **state) {
         static char lines[4096];
         char path[4096], name[16];
         Builder b = scratch();
-        Bytes in;
+        Bytes in, altered;
         int n = 0;
 
         if (all_hashers_open(state) != 0)
@@ -321,6 +389,13 @@ static int setup(void **state) {
         }
         put_ima(&b, &form, 10, bytes_of("01234567890123456789", 20), bytes_of("/r4", 3));
         list = in = heap_copy(scratch_done(&b));
+        b = scratch();
+        put_ima(&b, &form, 10, bytes_of("0123456789012345", 16), bytes_of("/m", 2));
+        put_sample(&b, &form, 10, "/r1");
+        list_md5 = heap_copy(scratch_done(&b));
+        altered = heap_copy(list);
+        list_altered = altered;
+        ((uint8_t *)(uintptr_t)altered.data)[4] ^= 1;
         for (size_t i = 0; i <= LIST_N; ++i) {
                 MlistRecord record;
 
@@ -337,15 +412,19 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
         heap_free(list);
+        heap_free(list_md5);
+        heap_free(list_altered);
         heap_free(events);
         return all_hashers_close(state);
 }
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_text),     cmocka_unit_test(test_hashers),
-                cmocka_unit_test(test_verify),   cmocka_unit_test(test_text_list),
-                cmocka_unit_test(test_firmware), cmocka_unit_test(test_mismatch),
+                cmocka_unit_test(test_text),        cmocka_unit_test(test_hashers),
+                cmocka_unit_test(test_verify),      cmocka_unit_test(test_text_list),
+                cmocka_unit_test(test_firmware),    cmocka_unit_test(test_mismatch),
+                cmocka_unit_test(test_replay),      cmocka_unit_test(test_mismatch_other_list),
+                cmocka_unit_test(test_fault_texts),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);
