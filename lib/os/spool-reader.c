@@ -95,7 +95,7 @@ static int reader_row(SpoolReader *r, uint64_t i, SpoolRow *ret_row) {
         const SpoolRow *row;
 
         if (i < r->row_first || i - r->row_first >= r->n_rows) {
-                size_t n = MIN_OF(r->extent.n_records - i, (uint64_t)READER_ROWS);
+                size_t n = (size_t)MIN_OF(r->extent.n_records - i, (uint64_t)READER_ROWS);
                 int k;
 
                 r->n_rows = 0;
