@@ -187,6 +187,7 @@ static void test_forgets_suspicions_that_passed(void **state) {
                 assert_int_equal(lie.times, 0);
                 m.hook = NULL;
                 assert_finished(&i, &m);
+                assert_int_equal(i.plan.chain[10].n_listed, m.n_list);
         }
         for (PlanState s = 0; s < _PLAN_STATE_N; ++s)
                 assert_false(m.went[s] >> PLAN_BACKOFF & 1);

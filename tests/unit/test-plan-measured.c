@@ -81,6 +81,20 @@ static void test_measured_boot(void **state) {
                                         look_at_measured(want, log, set, how == 1, how == 2);
 }
 
+/* PCR 8 is the boot loader's: what is in it proves nothing of 0 to 7. */
+static void test_pcr_8_is_not_of_the_firmware(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        arrange_measured(&m, LOG_FULL, 8);
+        m.pcr[8].of[DIGEST_SHA256].data[0] = 1;
+        instance_start(&i, &m);
+        assert_ends(&i, &m, PLAN_TPM_RESET, PLAN_REASON_FIRMWARE_PCRS_ZERO);
+        assert_int_equal(m.n_extends, 0);
+        model_deinit(&m);
+}
+
 /* Where no bank has these PCRs there is nothing to look at. */
 static void test_measured_boot_without_banks(void **state) {
         Model m;
@@ -231,6 +245,7 @@ static void test_reset_where_firmware_had_extended(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_measured_boot),
+                cmocka_unit_test(test_pcr_8_is_not_of_the_firmware),
                 cmocka_unit_test(test_measured_boot_without_banks),
                 cmocka_unit_test(test_measured_boot_with_faults),
                 cmocka_unit_test(test_measured_boot_seen_at_the_second_look),

@@ -191,6 +191,27 @@ static void test_a_list_that_is_away_is_a_state_after_a_second(void **state) {
         model_deinit(&m);
 }
 
+/* After a verdict the list is read when it has grown, and not else. */
+static void test_reads_no_list_that_has_not_grown(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.facts.record = MODE_RECORD_OTHER;
+        instance_start(&i, &m);
+        assert_ends(&i, &m, PLAN_MIXED, PLAN_REASON_MODE);
+        assert_true(instance_run(&i, &m, PLAN_SEC, STEPS_MAX));
+        for (size_t n = 0; n < 50; ++n) {
+                assert_true(instance_step(&i, &m));
+                assert_true(i.step.kind == PLAN_STEP_COUNT || i.step.kind == PLAN_STEP_WAIT);
+        }
+        model_append(&m, 10);
+        assert_true(instance_run(&i, &m, PLAN_SEC, STEPS_MAX));
+        assert_int_equal(i.plan.n_listed, 11);
+        model_deinit(&m);
+}
+
 /* With peace before, each is the first: no later try of an earlier fault counts. */
 static void check_first_fault(bool is_observing) {
         Model m;
@@ -321,6 +342,7 @@ int main(void) {
                 cmocka_unit_test(test_reopens_at_once_the_first_time),
                 cmocka_unit_test(test_refusals_with_a_success_between_are_faults),
                 cmocka_unit_test(test_a_list_that_is_away_is_a_state_after_a_second),
+                cmocka_unit_test(test_reads_no_list_that_has_not_grown),
                 cmocka_unit_test(test_faults_with_peace_between_do_not_add_up),
                 cmocka_unit_test(test_contention_with_peace_between_does_not_add_up),
                 cmocka_unit_test(test_looks_after_so_many_records),
