@@ -212,6 +212,23 @@ static void test_reads_no_list_that_has_not_grown(void **state) {
         model_deinit(&m);
 }
 
+/* A record that ended it is counted, and behind it the list is followed for those who ask. */
+static void test_counts_the_record_that_ended_it(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        m.refuses[10] = true;
+        instance_start(&i, &m);
+        assert_ends(&i, &m, PLAN_TPM_FAILED, PLAN_REASON_TPM_REFUSED);
+        assert_false(i.plan.has_current);
+        assert_true(instance_run(&i, &m, PLAN_SEC, STEPS_MAX));
+        assert_int_equal(i.plan.n_listed, 10);
+        assert_int_equal(i.plan.chain[10].n_listed, 10);
+        model_deinit(&m);
+}
+
 /* With peace before, each is the first: no later try of an earlier fault counts. */
 static void check_first_fault(bool is_observing) {
         Model m;
@@ -343,6 +360,7 @@ int main(void) {
                 cmocka_unit_test(test_refusals_with_a_success_between_are_faults),
                 cmocka_unit_test(test_a_list_that_is_away_is_a_state_after_a_second),
                 cmocka_unit_test(test_reads_no_list_that_has_not_grown),
+                cmocka_unit_test(test_counts_the_record_that_ended_it),
                 cmocka_unit_test(test_faults_with_peace_between_do_not_add_up),
                 cmocka_unit_test(test_contention_with_peace_between_does_not_add_up),
                 cmocka_unit_test(test_looks_after_so_many_records),
