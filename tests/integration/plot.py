@@ -22,7 +22,7 @@ import liar  # noqa: E402
 import serve  # noqa: E402
 import world  # noqa: E402
 from daemon import Daemon, caught_up  # noqa: E402
-from harness import check, finish, program, run, write  # noqa: E402
+from harness import Count, check, finish, program, run, skip, write  # noqa: E402
 from kernel import Kernel, now_usec  # noqa: E402
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -246,8 +246,8 @@ def main():
     with tempfile.TemporaryDirectory() as top:
         browsed = [test_liar(ctl, top), test_real(ctl, top)]
         keep(top)
-    if not all(browsed):
-        print("SKIPPED: the page in a browser: not installed: chromium")
+    if not all(browsed) and not Count.failed:
+        skip("the page in a browser: not installed: chromium (pictures and pages were checked without)")
     finish()
 
 
