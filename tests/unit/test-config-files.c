@@ -213,6 +213,7 @@ static void test_devices(void **state) {
         World *w = *state;
 
         w->root.is_given = false;
+        w->root.is_machine = true;
         make(w, &(Made){ MAIN("etc"), "->/dev/null" });
         make(w, &(Made){ MAIN("usr/lib"), "u" });
         make(w, &(Made){ DROP_IN("etc", "a.conf"), "->../../../../../../../dev/null" });
