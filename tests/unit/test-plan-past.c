@@ -359,6 +359,42 @@ static void test_one_low_time_ends_nothing(void **state) {
         model_deinit(&m);
 }
 
+/* At each opening in turn: the truth and no probe, then a lie about the banks. */
+static ModelFault lies_apart_hook(Model *m, Instance *i, bool is_after, void *userdata) {
+        size_t *n_opens = userdata;
+
+        (void)m;
+        if (is_after)
+                return (ModelFault){};
+        if (i->step.kind == PLAN_STEP_OPEN_TPM && ++*n_opens % 2 && *n_opens < 6)
+                return (ModelFault){ .lie = MODEL_LIE_BANKS };
+        if (i->step.kind == PLAN_STEP_PROBE && *n_opens < 6)
+                return (ModelFault){ .outcome = TPM_UNKNOWN };
+        return (ModelFault){};
+}
+
+/* The same doubt twice is a verdict only if nothing spoke against it between. */
+static void test_lies_with_the_truth_between_end_nothing(void **state) {
+        size_t n_opens = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        instance_start(&i, &m);
+        assert_true(instance_settle(&i, &m, STEPS_MAX));
+        assert_true(instance_run(&i, &m, 5 * PLAN_SEC, STEPS_MAX));
+        model_append(&m, 10);
+        m.hook = lies_apart_hook;
+        m.userdata = &n_opens;
+        n_opens = 1; /* it is open; its next probe fails */
+        while (n_opens < 6)
+                assert_true(instance_step(&i, &m));
+        m.hook = NULL;
+        assert_finished(&i, &m);
+        model_deinit(&m);
+}
+
 /* Nothing but the PCR tells, and of one record only. */
 static void test_a_silent_reset_behind_one_record(void **state) {
         Model m;
@@ -389,6 +425,7 @@ int main(void) {
                 cmocka_unit_test(test_limit_reset_without_an_anchor),
                 cmocka_unit_test(test_time_tells_of_a_reset),
                 cmocka_unit_test(test_one_low_time_ends_nothing),
+                cmocka_unit_test(test_lies_with_the_truth_between_end_nothing),
                 cmocka_unit_test(test_a_silent_reset_behind_one_record),
         };
 

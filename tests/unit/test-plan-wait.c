@@ -201,6 +201,7 @@ static void test_reads_no_list_that_has_not_grown(void **state) {
         m.facts.record = MODE_RECORD_OTHER;
         instance_start(&i, &m);
         assert_ends(&i, &m, PLAN_MIXED, PLAN_REASON_MODE);
+        assert_string_equal(plan_reason_name(&i.plan), mode_reason_name(i.plan.mode.reason));
         assert_true(instance_run(&i, &m, PLAN_SEC, STEPS_MAX));
         for (size_t n = 0; n < 50; ++n) {
                 assert_true(instance_step(&i, &m));
