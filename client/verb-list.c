@@ -237,6 +237,10 @@ static int list_check(const CtlOptions *o, const Terminal *terminal) {
                 what = "--follow gives a table or JSON; → try without --format=";
         else if (o->json == JSON_OFF && o->format == CTL_FORMAT_CEL && o->has_after)
                 what = "--format=cel counts from record 0; → try --range= instead of --after=";
+        else if (o->banks && (o->json != JSON_OFF || o->format != CTL_FORMAT_CEL))
+                what = "list does not take --bank; → only --format=cel has banks";
+        else if (o->padded && (o->json != JSON_OFF || o->format != CTL_FORMAT_CEL))
+                what = "list does not take --padded; → only --format=cel has banks";
         else if (o->json == JSON_OFF && o->format == CTL_FORMAT_BINARY && terminal->is_there)
                 what = "--format=binary is not for a terminal; → redirect it to a file";
         if (what)
