@@ -117,7 +117,8 @@ static int reader_row(SpoolReader *r, uint64_t i, SpoolRow *ret_row) {
 /* All n bytes at once, n <= MLIST_RECORD_MAX. Return: as reader_read(), -ENOMEM. */
 static int reader_bytes(SpoolReader *r, uint64_t offset, size_t n, Bytes *ret_bytes) {
         if (offset < r->at || offset - r->at > r->n || n > r->n - (offset - r->at)) {
-                size_t want = MIN_OF(r->extent.n_bytes - offset, MAX_OF(n, (size_t)READER_WINDOW));
+                size_t want = (size_t)MIN_OF(r->extent.n_bytes - offset,
+                                             MAX_OF(n, (size_t)READER_WINDOW));
                 int k;
 
                 r->n = 0;
