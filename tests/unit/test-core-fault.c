@@ -391,11 +391,11 @@ static int setup(void **state) {
                 put_sample(&b, &form, 10, name);
         }
         put_ima(&b, &form, 10, bytes_of("01234567890123456789", 20), bytes_of("/r4", 3));
-        list = in = heap_copy(scratch_done(&b));
+        list = in = scratch_done(&b);
         b = scratch();
         put_ima(&b, &form, 10, bytes_of("0123456789012345", 16), bytes_of("/m", 2));
         put_sample(&b, &form, 10, "/r1");
-        list_md5 = heap_copy(scratch_done(&b));
+        list_md5 = scratch_done(&b);
         altered = heap_copy(list);
         list_altered = altered;
         ((uint8_t *)(uintptr_t)altered.data)[4] ^= 1;
