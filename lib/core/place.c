@@ -75,8 +75,6 @@ int places_pass(Places *p, const MlistRecord *record) {
                 p->stride *= 2;
                 for (size_t i = 1; i < p->n_marks; ++i)
                         p->mark[i] = p->mark[2 * i];
-                if (p->end.position % p->stride != 0)
-                        return 0;
         }
         assert(p->end.position == p->n_marks * p->stride);
         p->mark[p->n_marks++] = p->end.value;

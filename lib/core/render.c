@@ -32,7 +32,8 @@ void render_hex(const RenderSink *to, Bytes in) {
         char hex[HEX_SIZE(HEX_CHUNK)];
         Bytes piece;
 
-        while (bytes_take(&in, MIN_OF(in.n, (size_t)HEX_CHUNK), &piece) && piece.n > 0) {
+        while (in.n > 0) {
+                (void)bytes_take(&in, MIN_OF(in.n, (size_t)HEX_CHUNK), &piece);
                 hex_encode(piece, hex, sizeof(hex));
                 render_text(to, hex);
         }
