@@ -211,6 +211,23 @@ static bool mismatch_is_start(const MlistRecord *record, ByteOrder order) {
                 bytes_equal_text(subject.name, "boot_aggregate_late"));
 }
 
+static int mismatch_take(Mismatch *m, const MlistRecord *record, const DigestSet *digests) {
+        switch (m->pass) {
+        case PASS_SURVEY:
+                return error_trace(survey_record(m, record, digests));
+        case PASS_WINDOW:
+                return error_trace(search_window_put(
+                        m->window, m->position, record->pcr == m->q.pcr,
+                        mismatch_is_start(record, m->q.form.order), &digests->of[m->probe]));
+        case PASS_CONFIRM:
+                return error_trace(confirm_record(m, record, digests));
+        case PASS_DONE:
+                break;
+        }
+        assert(false);
+        return error_origin(-EINVAL);
+}
+
 /**
  * mismatch_record() - take the next record of a pass
  * @m:      not done
@@ -225,22 +242,7 @@ int mismatch_record(Mismatch *m, const MlistRecord *record) {
         r = replay_digests(&m->replay, record, &digests);
         if (r < 0)
                 return error_trace(r);
-        switch (m->pass) {
-        case PASS_SURVEY:
-                r = survey_record(m, record, &digests);
-                break;
-        case PASS_WINDOW:
-                r = search_window_put(m->window, m->position, record->pcr == m->q.pcr,
-                                      mismatch_is_start(record, m->q.form.order),
-                                      &digests.of[m->probe]);
-                break;
-        case PASS_CONFIRM:
-                r = confirm_record(m, record, &digests);
-                break;
-        case PASS_DONE:
-                assert(false);
-                break;
-        }
+        r = mismatch_take(m, record, &digests);
         ++m->position;
         return error_trace(r);
 }

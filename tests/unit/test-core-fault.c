@@ -65,7 +65,8 @@ static void test_hashers(void **state) {
 #define LIST_N 4U
 
 static const MlistForm form = { .order = ORDER_LITTLE, .alg = DIGEST_SHA1 };
-static Bytes list; /* LIST_N records and one of template 'ima' */
+static Bytes list;       /* LIST_N records and one of template 'ima' */
+static Bytes list_short; /* the LIST_N */
 static Bytes list_md5;
 static Bytes list_altered; /* the same; the first does not have the digest that it claims */
 static Bytes survey;       /* the list that run_mismatch() reads */
@@ -225,13 +226,15 @@ static void test_mismatch(void **state) {
         static const struct {
                 const char *row;
                 int script[8];
+                bool is_short; /* the list: without its last record */
         } rows[] = {
                 { "foreign", { 0, 1, 100, 2, 3, -1 } },
-                { "foreign at the end", { 0, 1, 2, 3, 100, -1 } },
+                { "foreign, and the PCR ends", { 0, 1, 2, 3, 100, -1 } },
+                { "foreign at the end", { 0, 1, 2, 3, 100, -1 }, true },
                 { "missing", { 0, 2, 3, -1 } },
                 { "swapped", { 0, 2, 1, 3, -1 } },
                 { "repeated", { 0, 1, 1, 2, 3, -1 } },
-                { "separator at the end", { 0, 1, 2, 3, 103, -1 } },
+                { "separator at the end", { 0, 1, 2, 3, 103, -1 }, true },
                 { "unknown", { 3, 2, 1, 0, 0, 100, -1 } },
         };
 
@@ -243,7 +246,7 @@ static void test_mismatch(void **state) {
                                                .banks = BANK(DIGEST_SHA1) | BANK(DIGEST_SHA256) };
                 FOREACH_BANK(alg, question.banks)
                         pcr_of(alg, rows[i].script, &question.target.of[alg]);
-                survey = list;
+                survey = rows[i].is_short ? list_short : list;
                 each_call_fails(rows[i].row, run_mismatch, 50);
                 survey = list_altered;
                 each_call_fails("altered", run_mismatch, 50);
@@ -306,6 +309,7 @@ static int setup(void **state) {
         char path[4096], name[16];
         Builder b = scratch();
         Bytes in, altered;
+        size_t n_short;
         int n = 0;
 
         if (all_hashers_open(state) != 0)
@@ -314,8 +318,10 @@ static int setup(void **state) {
                 (void)snprintf(name, sizeof(name), "/r%zu", i);
                 put_sample(&b, &form, 10, name);
         }
+        n_short = b.n;
         put_ima(&b, &form, 10, bytes_of("01234567890123456789", 20), bytes_of("/r4", 3));
         list = in = scratch_done(&b);
+        list_short = bytes_of(list.data, n_short);
         b = scratch();
         put_ima(&b, &form, 10, bytes_of("0123456789012345", 16), bytes_of("/m", 2));
         put_sample(&b, &form, 10, "/r1");

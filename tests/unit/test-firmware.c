@@ -250,6 +250,11 @@ static void test_pcr_and_locality(void **state) {
         assert_int_equal(replay_log(builder_bytes(&b), &log, &error), FIRMWARE_E_MALFORMED);
         assert_int_equal(error.fault, FIRMWARE_FAULT_PCR);
         b = scratch();
+        put_legacy(&b, 0, NO_ACTION, bytes_of(locality, 16));
+        assert_int_equal(replay_log(builder_bytes(&b), &log, &error), FIRMWARE_E_MALFORMED);
+        assert_int_equal(error.fault, FIRMWARE_FAULT_CUT);
+        assert_int_equal(error.at, 32 + 16);
+        b = scratch();
         locality[16] = 1;
         put_legacy(&b, 0, NO_ACTION, bytes_of(locality, sizeof(locality)));
         assert_int_equal(replay_log(builder_bytes(&b), &log, &error), FIRMWARE_E_MALFORMED);
@@ -260,6 +265,41 @@ static void test_pcr_and_locality(void **state) {
         put_legacy(&b, 0, NO_ACTION, bytes_of(locality, sizeof(locality)));
         assert_int_equal(replay_log(builder_bytes(&b), &log, &error), FIRMWARE_E_MALFORMED);
         assert_int_equal(error.fault, FIRMWARE_FAULT_LOCALITY);
+}
+
+/* The first event is whole, but what it announces with is not, or goes on. */
+static void test_spec_cuts(void **state) {
+        static const uint8_t starts[] = { 16, 24, 28, 32, 36, 37, 43 }; /* of its fields; the end */
+        Builder b = scratch();
+        const size_t n_head = 32;
+        uint8_t spec[64] = {};
+        FirmwareError error;
+        FirmwareLog log;
+
+        (void)state;
+        put_spec(&b, 2, 0x000b, 32, BYTES_TEXT("vendor"));
+        assert_int_equal(b.n, n_head + starts[ELEMENTSOF(starts) - 1]);
+        bytes_copy(bytes_of(b.data + n_head, b.n - n_head), spec, sizeof(spec));
+        for (size_t n = starts[0], field = 0; n < sizeof(spec); ++n) {
+                if (field + 1 < ELEMENTSOF(starts) && n == starts[field + 1])
+                        ++field;
+                b = scratch();
+                put_legacy(&b, 0, NO_ACTION, bytes_of(spec, n));
+                if (n == 43) {
+                        assert_int_equal(replay_log(builder_bytes(&b), &log, &error), 0);
+                        assert_true(log.is_agile);
+                        continue;
+                }
+                assert_int_equal(replay_log(builder_bytes(&b), &log, &error), FIRMWARE_E_MALFORMED);
+                assert_int_equal(error.fault, FIRMWARE_FAULT_SPEC);
+                CHECK(error.at == n_head + starts[field], "cut at %zu: at %ju\n", n,
+                      (uintmax_t)error.at);
+        }
+        ROW("less than its name: an event like others");
+        b = scratch();
+        put_legacy(&b, 0, NO_ACTION, bytes_of(spec, 15));
+        assert_int_equal(replay_log(builder_bytes(&b), &log, &error), 0);
+        assert_false(log.is_agile);
 }
 
 static void test_limits(void **state) {
@@ -289,9 +329,10 @@ static void test_limits(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_legacy), cmocka_unit_test(test_agile),
-                cmocka_unit_test(test_cuts),   cmocka_unit_test(test_bad),
-                cmocka_unit_test(test_limits), cmocka_unit_test(test_pcr_and_locality),
+                cmocka_unit_test(test_legacy),    cmocka_unit_test(test_agile),
+                cmocka_unit_test(test_cuts),      cmocka_unit_test(test_bad),
+                cmocka_unit_test(test_limits),    cmocka_unit_test(test_pcr_and_locality),
+                cmocka_unit_test(test_spec_cuts),
         };
 
         return cmocka_run_group_tests_name("firmware", tests, all_hashers_open,
