@@ -353,6 +353,7 @@ static void test_is(void **state) {
                 { BYTES_TEXT(" 9 a"), 0, true },
                 { BYTES_TEXT("99 a"), 0, true },
                 { BYTES_TEXT("\n"), 0, false },
+                { BYTES_TEXT("         10 "), 0, false },
                 { BYTES_TEXT("\x0a\0\0\0"), 0, false },
                 { BYTES_TEXT("\0\0\0\x0a"), 0, false },
                 { BYTES_TEXT("1\0\0\0"), 0, false }, /* PCR 49 */
@@ -410,6 +411,26 @@ static void test_detect(void **state) {
                 }
 }
 
+/* Behind a record that proves little comes what is none. */
+static void test_detect_broken(void **state) {
+        MlistAscii how = { .room = room, .room_max = sizeof(room), .at_end = true };
+        uint8_t hashed[20 + 256] = {}, digest[DIGEST_SIZE_MAX], text[1024];
+        Builder b = builder_on(text, sizeof(text));
+        MlistForm form = { .alg = _DIGEST_ALG_N };
+        MlistError error;
+
+        (void)state;
+        (void)hex_of(HEX20, hashed, 20);
+        memcpy(hashed + 20, "/a", 2);
+        hash_of(DIGEST_SHA256, bytes_of(hashed, sizeof(hashed)), digest);
+        put_line(&b, "10", bytes_of(digest, 32), "ima", " " HEX20 " /a");
+        builder_put(&b, BYTES_TEXT("10 no record\n"));
+        assert_int_equal(mlist_ascii_detect(builder_bytes(&b), &how, &all_hashers, &form, &error),
+                         0);
+        assert_int_equal(form.alg, DIGEST_SHA256);
+        assert_int_equal(form.order, ORDER_LITTLE);
+}
+
 static void test_detect_refused(void **state) {
         static const struct {
                 const char *text;
@@ -419,6 +440,10 @@ static void test_detect_refused(void **state) {
                 { "10", MLIST_E_MORE, 0 },
                 { "10 0123 ima-ng sha1:00 /a\n", MLIST_E_CORRUPT, MLIST_FAULT_ASCII_DIGEST },
                 { "99 " D1 " ima-ng sha1:00 /a\n", MLIST_E_CORRUPT, MLIST_FAULT_ASCII_PCR },
+                { "         10 " D1 " ima-ng sha1:00 /a\n", MLIST_E_CORRUPT,
+                  MLIST_FAULT_ASCII_PCR },
+                { "10 " D1, MLIST_E_MORE, 0 },
+                { "10  ima-ng sha1:00 /a\n", MLIST_E_CORRUPT, MLIST_FAULT_ASCII_DIGEST },
         };
         MlistAscii how = { .room = room, .room_max = sizeof(room), .at_end = true };
         MlistForm form;
@@ -437,10 +462,11 @@ static void test_detect_refused(void **state) {
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_rows),    cmocka_unit_test(test_ima),
-                cmocka_unit_test(test_lines),   cmocka_unit_test(test_name_too_long),
-                cmocka_unit_test(test_endless), cmocka_unit_test(test_is),
-                cmocka_unit_test(test_detect),  cmocka_unit_test(test_detect_refused),
+                cmocka_unit_test(test_rows),          cmocka_unit_test(test_ima),
+                cmocka_unit_test(test_lines),         cmocka_unit_test(test_name_too_long),
+                cmocka_unit_test(test_endless),       cmocka_unit_test(test_is),
+                cmocka_unit_test(test_detect),        cmocka_unit_test(test_detect_refused),
+                cmocka_unit_test(test_detect_broken),
         };
 
         return cmocka_run_group_tests_name("mlist-ascii", tests, all_hashers_open,
