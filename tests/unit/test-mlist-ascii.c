@@ -411,24 +411,50 @@ static void test_detect(void **state) {
                 }
 }
 
-/* Behind a record that proves little comes what is none. */
-static void test_detect_broken(void **state) {
-        MlistAscii how = { .room = room, .room_max = sizeof(room), .at_end = true };
-        uint8_t hashed[20 + 256] = {}, digest[DIGEST_SIZE_MAX], text[1024];
-        Builder b = builder_on(text, sizeof(text));
+static int detect(Bytes text, bool at_end, DigestAlg *ret_alg) {
+        MlistAscii how = { .room = room, .room_max = sizeof(room), .at_end = at_end };
         MlistForm form = { .alg = _DIGEST_ALG_N };
-        MlistError error;
+        int r = mlist_ascii_detect(text, &how, &all_hashers, &form, &(MlistError){});
+
+        *ret_alg = form.alg;
+        return r;
+}
+
+/* Behind a record that proves little comes what is none; the width leaves several algorithms. */
+static void test_detect_broken(void **state) {
+        static const DigestAlg algs[] = { DIGEST_SHA256, DIGEST_SM3_256, DIGEST_SHA3_256 };
+        uint8_t hashed[20 + 256] = {}, digest[DIGEST_SIZE_MAX], text[1024];
+        DigestAlg alg;
 
         (void)state;
         (void)hex_of(HEX20, hashed, 20);
         memcpy(hashed + 20, "/a", 2);
-        hash_of(DIGEST_SHA256, bytes_of(hashed, sizeof(hashed)), digest);
-        put_line(&b, "10", bytes_of(digest, 32), "ima", " " HEX20 " /a");
-        builder_put(&b, BYTES_TEXT("10 no record\n"));
-        assert_int_equal(mlist_ascii_detect(builder_bytes(&b), &how, &all_hashers, &form, &error),
-                         0);
-        assert_int_equal(form.alg, DIGEST_SHA256);
-        assert_int_equal(form.order, ORDER_LITTLE);
+        for (size_t i = 0; i < ELEMENTSOF(algs); ++i) {
+                Builder b = builder_on(text, sizeof(text));
+
+                hash_of(algs[i], bytes_of(hashed, sizeof(hashed)), digest);
+                put_line(&b, "10", bytes_of(digest, 32), "ima", " " HEX20 " /a");
+                builder_put(&b, BYTES_TEXT("10 no record\n"));
+                CHECK(detect(builder_bytes(&b), true, &alg) == 0 && alg == algs[i], "%zu\n", i);
+        }
+}
+
+/* No digest is right: behind 64 records that is settled, before only where nothing comes. */
+static void test_detect_lossy(void **state) {
+        uint8_t text[100 * sizeof(NEXT)];
+        Builder b = builder_on(text, sizeof(text));
+        DigestAlg alg;
+
+        (void)state;
+        for (size_t n = 1; n <= 100; ++n) {
+                int want = n > 64 ? 0 : MLIST_E_MORE;
+
+                builder_put(&b, bytes_of_text(NEXT));
+                CHECK(detect(builder_bytes(&b), false, &alg) == want, "%zu records\n", n);
+                assert_int_equal(alg, want == 0 ? DIGEST_SHA1 : _DIGEST_ALG_N);
+                assert_int_equal(detect(builder_bytes(&b), true, &alg), 0);
+                assert_int_equal(alg, DIGEST_SHA1);
+        }
 }
 
 static void test_detect_refused(void **state) {
@@ -466,7 +492,7 @@ int main(void) {
                 cmocka_unit_test(test_lines),         cmocka_unit_test(test_name_too_long),
                 cmocka_unit_test(test_endless),       cmocka_unit_test(test_is),
                 cmocka_unit_test(test_detect),        cmocka_unit_test(test_detect_refused),
-                cmocka_unit_test(test_detect_broken),
+                cmocka_unit_test(test_detect_broken), cmocka_unit_test(test_detect_lossy),
         };
 
         return cmocka_run_group_tests_name("mlist-ascii", tests, all_hashers_open,

@@ -285,12 +285,57 @@ static void test_texts(void **state) {
         }
 }
 
+typedef struct TextRow {
+        Bytes text;
+        bool is;
+} TextRow;
+
+static void test_cmdline(void **state) {
+        static const TextRow rows[] = {
+                { BYTES_TEXT(""), false },
+                { BYTES_TEXT(" \t\n"), false },
+                { BYTES_TEXT("kvm-arm.mode=protected"), true },
+                { BYTES_TEXT("quiet  kvm-arm.mode=protected\n"), true },
+                { BYTES_TEXT("kvm-arm.mode=protected kvm-arm.mode=nvhe"), false },
+                { BYTES_TEXT("kvm-arm.mode=nvhe kvm-arm.mode=protected"), true },
+                { BYTES_TEXT("kvm-arm.mode=protected -- kvm-arm.mode=nvhe"), true },
+                { BYTES_TEXT("-- kvm-arm.mode=protected"), false },
+                { BYTES_TEXT("xkvm-arm.mode=protected"), false },
+                { BYTES_TEXT("kvm-arm.mode=protected2"), false },
+                { BYTES_TEXT("kvm-arm.mode"), false },
+                { BYTES_TEXT("a\0b kvm-arm.mode=protected"), true },
+                { BYTES_TEXT("\0kvm-arm.mode=protected"), false }, /* NUL separates nothing */
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); ++i)
+                CHECK(mode_cmdline_has_pkvm(rows[i].text) == rows[i].is, "row %zu\n", i);
+}
+
+static void test_kernel_config(void **state) {
+        static const TextRow rows[] = {
+                { BYTES_TEXT(""), false },
+                { BYTES_TEXT("CONFIG_X=y\n"), false },
+                { BYTES_TEXT("CONFIG_IMA=yes\n"), false },
+                { BYTES_TEXT("CONFIG_IMA=y\n"), true },
+                { BYTES_TEXT("CONFIG_IMA=y\nCONFIG_IMA_KEXEC=y"), false },
+                { BYTES_TEXT("CONFIG_IMA_KEXEC=y\n\nCONFIG_IMA=y\n"), false },
+                { BYTES_TEXT("CONFIG_X=y\n# CONFIG_IMA_KEXEC is not set\n"), true },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); ++i)
+                CHECK(mode_config_denies_kexec(rows[i].text) == rows[i].is, "row %zu\n", i);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_decisions),
                 cmocka_unit_test(test_every_combination),
                 cmocka_unit_test(test_undecided_can_be_decided),
                 cmocka_unit_test(test_texts),
+                cmocka_unit_test(test_cmdline),
+                cmocka_unit_test(test_kernel_config),
         };
 
         return cmocka_run_group_tests_name("mode", tests, NULL, NULL) != 0;

@@ -11,13 +11,15 @@
 
 /*
  * A list as a line: B boot_aggregate, L boot_aggregate_late, a measurement of file "/a" is a, of
- * "/b" is b, of "a" is A; a violation of "/a" is V, of "a" is W; ? has an unknown template.
+ * "/b" is b, of "a" is A, of a file without name is E; a violation of "/a" is V, of "a" is W, of no
+ * name is X; ? has an unknown template.
  */
 static MlistRecord record_for(char c, uint8_t *raw, size_t max) {
         const char *const name = c == 'B'               ? "boot_aggregate"
                                  : c == 'L'             ? "boot_aggregate_late"
                                  : c == 'b'             ? "/b"
                                  : c == 'A' || c == 'W' ? "a"
+                                 : c == 'E' || c == 'X' ? ""
                                                         : "/a";
         Builder b = builder_on(raw, max);
         MlistRecord record;
@@ -26,7 +28,7 @@ static MlistRecord record_for(char c, uint8_t *raw, size_t max) {
         put_n_ng(&b, ORDER_LITTLE, name);
         assert_false(b.full);
         record = record_of(c == '?' ? "xyz" : "ima-ng", builder_bytes(&b));
-        record.is_violation = c == 'V' || c == 'W';
+        record.is_violation = c == 'V' || c == 'W' || c == 'X';
         return record;
 }
 
@@ -61,6 +63,7 @@ static void test_cause(void **state) {
                 { "Va", 0, false },   { "B?Va", 2, false }, /* perhaps that was it */
                 { "BV?a", 1, true },  { "BAVa", 2, true },  /* other names */
                 { "BVA", 1, false },  { "BWA", 1, false },  /* no path */
+                { "BXE", 1, false },  { "BbXE", 2, false },
         };
 
         (void)state;
