@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test-ctl-fault.c -- the verbs of ima-replayctl that read files, when memory fails.
+ *
+ * Each command line runs as the program runs it, again and again; in run n the n-th allocation
+ * fails, once. It must then exit with 1 and say why, or have said all that it says otherwise, with
+ * the same exit status: never half an answer that counts as one.
+ */
+#include "ground.h"
+
+#include <getopt.h>
+#include <sys/mman.h>
+
+#include "base/encode.h"
+#include "base/exit.h"
+#include "captured.h"
+#include "faults.h"
+
+int ctl_main(int argc, char **argv); /* client/ctl.c's */
+
+#define ARGS_MAX   12
+#define RUNS_MAX   20000U
+#define OUTPUT_MAX (1U << 20)
+#define N_RECORDS  6U
+
+/* What a run wrote, and to where. */
+typedef struct Said {
+        int fd;
+        size_t n;
+        char *text;
+} Said;
+
+static Said said[2]; /* stdout and stderr */
+static char *whole;  /* of stdout, when nothing fails */
+static size_t n_whole;
+
+/* Return: the exit status. */
+static int run(const char *const args[]) {
+        char *argv[ARGS_MAX + 2] = { (char *)"ima-replayctl" };
+        int argc = 1, own[2], r;
+
+        for (; args[argc - 1]; ++argc)
+                argv[argc] = (char *)args[argc - 1];
+        for (int i = 0; i < 2; ++i) {
+                assert_int_equal(ftruncate(said[i].fd, 0), 0);
+                assert_int_equal(lseek(said[i].fd, 0, SEEK_SET), 0);
+                (void)fflush(i == 0 ? stdout : stderr);
+                own[i] = dup(i + 1);
+                assert_int_equal(dup2(said[i].fd, i + 1), i + 1);
+        }
+        optind = 0;
+        r = ctl_main(argc, argv);
+        for (int i = 0; i < 2; ++i) {
+                (void)fflush(i == 0 ? stdout : stderr);
+                assert_int_equal(dup2(own[i], i + 1), i + 1);
+                (void)close(own[i]);
+                said[i].n = (size_t)pread(said[i].fd, said[i].text, OUTPUT_MAX, 0);
+        }
+        return r;
+}
+
+static void check_run(const char *row, int status, int r, uint64_t n) {
+        if (r == EXIT_ERROR && status != EXIT_ERROR) {
+                CHECK(said[1].n > 0, "%s, allocation %ju: it fails and does not say why\n", row,
+                      (uintmax_t)n);
+                return;
+        }
+        CHECK(r == status, "%s, allocation %ju: exit status %d\n", row, (uintmax_t)n, r);
+        CHECK(said[0].n == n_whole && memcmp(said[0].text, whole, n_whole) == 0,
+              "%s, allocation %ju: exit status %d, but not all is said\n", row, (uintmax_t)n, r);
+}
+
+static void each_allocation_fails(const char *row, const char *const args[], int status,
+                                  uint64_t at_least) {
+        uint64_t n = 0;
+        int r;
+
+        ROW(row);
+        *fails_in = 0;
+        r = run(args);
+        CHECK(r == status, "exit status %d: %.*s\n", r, (int)said[1].n, said[1].text);
+        n_whole = said[0].n;
+        memcpy(whole, said[0].text, n_whole);
+        do {
+                *fails_in = ++n;
+                r = run(args);
+                if (*fails_in == 0)
+                        check_run(row, status, r, n);
+        } while (*fails_in == 0 && n < RUNS_MAX);
+        *fails_in = 0;
+        assert_int_equal(r, status);
+        CHECK(n > at_least, "%s makes only %ju allocations\n", row, (uintmax_t)n - 1);
+}
+
+static char list[64], other[64], held[64], foreign[64], machine[64];
+
+static void test_files(void **state) {
+        const struct {
+                const char *row;
+                const char *args[ARGS_MAX + 1];
+                int status;
+                uint64_t at_least;
+        } rows[] = {
+                { "list", { "list", "--list", list }, EXIT_GOOD, 10 },
+                { "list, json", { "list", "--list", list, "--json=short" }, EXIT_GOOD, 100 },
+                { "list, ascii", { "list", "--list", list, "--format=ascii" }, EXIT_GOOD, 4 },
+                { "list, cel", { "list", "--list", list, "--format=cel" }, EXIT_GOOD, 2 },
+                { "verify", { "verify", "--list", list, "--pcrs", held }, EXIT_GOOD, 5 },
+                { "verify, json",
+                  { "verify", "--list", list, "--pcrs", held, "-j" },
+                  EXIT_GOOD,
+                  30 },
+                { "mismatch", { "verify", "--list", list, "--pcrs", foreign }, EXIT_MISMATCH, 5 },
+                { "mismatch, json",
+                  { "verify", "--list", list, "--pcrs", foreign, "-j" },
+                  EXIT_MISMATCH,
+                  30 },
+                { "replay", { "replay", "--list", list }, EXIT_GOOD, 3 },
+                { "replay, json", { "replay", "--list", list, "-j" }, EXIT_GOOD, 10 },
+                { "explain", { "explain", "0", "--list", list }, EXIT_GOOD, 10 },
+                { "explain, json", { "explain", "0", "--list", list, "-j" }, EXIT_GOOD, 50 },
+                { "violation", { "explain", "4", "--list", list }, EXIT_GOOD, 10 },
+                { "violation, json", { "explain", "4", "--list", list, "-j" }, EXIT_GOOD, 50 },
+                { "ima, json", { "explain", "5", "--list", list, "-j" }, EXIT_GOOD, 50 },
+                { "diff", { "diff", list, other }, EXIT_MISMATCH, 20 },
+                { "diff, json", { "diff", list, other, "-j" }, EXIT_MISMATCH, 50 },
+                { "doctor", { "doctor", "--root", machine }, EXIT_NO_IMA, 1 },
+                { "doctor, json", { "doctor", "--root", machine, "-j" }, EXIT_NO_IMA, 50 },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); ++i)
+                each_allocation_fails(rows[i].row, rows[i].args, rows[i].status, rows[i].at_least);
+}
+
+/* What PCR 10 holds after these records, as tpm2_pcrread prints it. */
+static void put_pcrs(const char *name, const Bytes records[], size_t n) {
+        uint8_t raw[2 * 32] = {};
+        char hex[HEX_SIZE(32)], text[256];
+        static const MlistForm form = { .order = ORDER_LITTLE, .alg = DIGEST_SHA1 };
+
+        for (size_t i = 0; i < n; ++i) {
+                Bytes in = records[i];
+                MlistRecord record;
+
+                assert_int_equal(parse_record(&in, &form, &record, &(MlistError){}), 0);
+                memset(raw + 32, 0xff, 32);
+                if (!record.is_violation && !record.is_ima)
+                        hash_of(DIGEST_SHA256, record.data, raw + 32);
+                hash_of(DIGEST_SHA256, bytes_of(raw, sizeof(raw)), raw);
+        }
+        hex_encode(bytes_of(raw, 32), hex, sizeof(hex));
+        (void)snprintf(text, sizeof(text), "sha256:\n  10: 0x%s\n", hex);
+        put_file(name, text, strlen(text));
+}
+
+static void put_list(const char *name, const Bytes records[], size_t n) {
+        uint8_t all[8192];
+        size_t n_all = 0;
+
+        for (size_t i = 0; i < n; ++i) {
+                memcpy(all + n_all, records[i].data, records[i].n);
+                n_all += records[i].n;
+        }
+        put_file(name, all, n_all);
+}
+
+static void make_files(void) {
+        static const MlistForm form = { .order = ORDER_LITTLE, .alg = DIGEST_SHA1 };
+        Bytes r[N_RECORDS], changed[4];
+        char name[16];
+
+        for (size_t i = 0; i < N_RECORDS; ++i) {
+                Builder b = scratch();
+
+                (void)snprintf(name, sizeof(name), "/bin/%zu", i);
+                if (i == 4)
+                        put_violation(&b, &form, 10, "ima-ng", BYTES_TEXT("violation"));
+                else if (i == 5)
+                        put_ima(&b, &form, 10, bytes_of("01234567890123456789", 20),
+                                BYTES_TEXT("/sbin/init"));
+                else
+                        put_sample(&b, &form, 10, name);
+                r[i] = scratch_done(&b);
+        }
+        put_list("list", r, N_RECORDS);
+        /* One is gone, one is new, one moved. */
+        changed[0] = r[0];
+        changed[1] = r[3];
+        changed[2] = r[2];
+        changed[3] = r[5];
+        put_list("other", changed, ELEMENTSOF(changed));
+        put_list("list4", r, 5);
+        put_pcrs("held", r, 5);
+        changed[0] = r[0];
+        changed[1] = r[2];
+        changed[2] = r[3];
+        put_pcrs("foreign", changed, 3);
+        for (size_t i = 0; i < N_RECORDS; ++i)
+                heap_free(r[i]);
+}
+
+static int setup(void **state) {
+        if (all_hashers_open(state) != 0 || ground_open() != 0)
+                return -1;
+        for (int i = 0; i < 2; ++i) {
+                said[i].fd = memfd_create("said", MFD_CLOEXEC);
+                said[i].text = malloc(OUTPUT_MAX);
+        }
+        whole = malloc(OUTPUT_MAX);
+        make_files();
+        (void)snprintf(list, sizeof(list), "%s/list4", ground_dir);
+        (void)snprintf(other, sizeof(other), "%s/other", ground_dir);
+        (void)snprintf(held, sizeof(held), "%s/held", ground_dir);
+        (void)snprintf(foreign, sizeof(foreign), "%s/foreign", ground_dir);
+        (void)snprintf(machine, sizeof(machine), "%s", ground_dir);
+        return 0;
+}
+
+static int teardown(void **state) {
+        for (int i = 0; i < 2; ++i) {
+                (void)close(said[i].fd);
+                free(said[i].text);
+        }
+        free(whole);
+        return ground_close() != 0 ? -1 : all_hashers_close(state);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_files) };
+
+        return cmocka_run_group_tests(tests, setup, teardown);
+}
