@@ -83,8 +83,12 @@ int main(int argc, char **argv) {
         message_init(program_invocation_short_name);
         message_trace_errors();
         r = parse_arguments(argc, argv, &o, &verb);
-        if (r < 0)
+        if (r < 0 && r != -ENOMEM)
                 return EXIT_USAGE;
+        if (r < 0) {
+                message_error("%s", strerror(-r));
+                return EXIT_ERROR;
+        }
         r = r > 0 ? EXIT_GOOD : verb(&o);
         if (r >= 0 && output_flush() < 0 && !pager_is_gone())
                 r = -EIO;

@@ -6,105 +6,17 @@
  * fails, once. It must then exit with 1 and say why, or have said all that it says otherwise, with
  * the same exit status: never half an answer that counts as one.
  */
+#include "ctl-runs.h"
 #include "ground.h"
 
-#include <getopt.h>
-#include <sys/mman.h>
-
 #include "base/encode.h"
-#include "base/exit.h"
-#include "captured.h"
-#include "faults.h"
 
-int ctl_main(int argc, char **argv); /* client/ctl.c's */
-
-#define ARGS_MAX   12
-#define RUNS_MAX   20000U
-#define OUTPUT_MAX (1U << 20)
-#define N_RECORDS  6U
-
-/* What a run wrote, and to where. */
-typedef struct Said {
-        int fd;
-        size_t n;
-        char *text;
-} Said;
-
-static Said said[2]; /* stdout and stderr */
-static char *whole;  /* of stdout, when nothing fails */
-static size_t n_whole;
-
-/* Return: the exit status. */
-static int run(const char *const args[]) {
-        char *argv[ARGS_MAX + 2] = { (char *)"ima-replayctl" };
-        int argc = 1, own[2], r;
-
-        for (; args[argc - 1]; ++argc)
-                argv[argc] = (char *)args[argc - 1];
-        for (int i = 0; i < 2; ++i) {
-                assert_int_equal(ftruncate(said[i].fd, 0), 0);
-                assert_int_equal(lseek(said[i].fd, 0, SEEK_SET), 0);
-                (void)fflush(i == 0 ? stdout : stderr);
-                own[i] = dup(i + 1);
-                assert_int_equal(dup2(said[i].fd, i + 1), i + 1);
-        }
-        optind = 0;
-        r = ctl_main(argc, argv);
-        for (int i = 0; i < 2; ++i) {
-                (void)fflush(i == 0 ? stdout : stderr);
-                assert_int_equal(dup2(own[i], i + 1), i + 1);
-                (void)close(own[i]);
-                said[i].n = (size_t)pread(said[i].fd, said[i].text, OUTPUT_MAX, 0);
-        }
-        return r;
-}
-
-static void check_run(const char *row, int status, int r, uint64_t n) {
-        bool is_whole = said[0].n == n_whole && memcmp(said[0].text, whole, n_whole) == 0;
-
-        if (r == EXIT_ERROR && status != EXIT_ERROR) {
-                CHECK(said[1].n > 0, "%s, allocation %ju: it fails and does not say why\n", row,
-                      (uintmax_t)n);
-                return;
-        }
-        CHECK(r == status, "%s, allocation %ju: exit status %d\n", row, (uintmax_t)n, r);
-        /* A verdict stands, also where no reason could be sought; then that is said. */
-        CHECK(is_whole || (r == EXIT_MISMATCH && said[1].n > 0),
-              "%s, allocation %ju: exit status %d, but not all is said:\n%.*s", row, (uintmax_t)n,
-              r, (int)said[0].n, said[0].text);
-}
-
-static void each_allocation_fails(const char *row, const char *const args[], int status,
-                                  uint64_t at_least) {
-        uint64_t n = 0;
-        int r;
-
-        ROW(row);
-        *fails_in = 0;
-        r = run(args);
-        CHECK(r == status, "exit status %d: %.*s\n", r, (int)said[1].n, said[1].text);
-        n_whole = said[0].n;
-        memcpy(whole, said[0].text, n_whole);
-        do {
-                *fails_in = ++n;
-                r = run(args);
-                if (*fails_in == 0)
-                        check_run(row, status, r, n);
-        } while (*fails_in == 0 && n < RUNS_MAX);
-        *fails_in = 0;
-        assert_int_equal(r, status);
-        CHECK(n > at_least, "%s makes only %ju allocations\n", row, (uintmax_t)n - 1);
-}
+#define N_RECORDS 6U
 
 static char list[64], longer[64], other[64], held[64], foreign[64], machine[64];
 
 static void test_files(void **state) {
-        const struct {
-                const char *row;
-                const char *args[ARGS_MAX + 1];
-                int status;
-                uint64_t at_least;
-        } rows[] = {
+        const Run rows[] = {
                 { "list", { "list", "--list", list }, EXIT_GOOD, 10 },
                 { "list, json", { "list", "--list", list, "--json=short" }, EXIT_GOOD, 100 },
                 { "list, ascii", { "list", "--list", list, "--format=ascii" }, EXIT_GOOD, 4 },
@@ -136,7 +48,7 @@ static void test_files(void **state) {
 
         (void)state;
         for (size_t i = 0; i < ELEMENTSOF(rows); ++i)
-                each_allocation_fails(rows[i].row, rows[i].args, rows[i].status, rows[i].at_least);
+                each_allocation_fails(&rows[i], fails_in);
 }
 
 /* What PCR 10 holds after these records, as tpm2_pcrread prints it. */
@@ -209,11 +121,7 @@ static void make_files(void) {
 static int setup(void **state) {
         if (all_hashers_open(state) != 0 || ground_open() != 0)
                 return -1;
-        for (int i = 0; i < 2; ++i) {
-                said[i].fd = memfd_create("said", MFD_CLOEXEC);
-                said[i].text = malloc(OUTPUT_MAX);
-        }
-        whole = malloc(OUTPUT_MAX);
+        runs_open();
         make_files();
         (void)snprintf(list, sizeof(list), "%s/list", ground_dir);
         (void)snprintf(longer, sizeof(longer), "%s/longer", ground_dir);
@@ -225,11 +133,7 @@ static int setup(void **state) {
 }
 
 static int teardown(void **state) {
-        for (int i = 0; i < 2; ++i) {
-                (void)close(said[i].fd);
-                free(said[i].text);
-        }
-        free(whole);
+        runs_close();
         return ground_close() != 0 ? -1 : all_hashers_close(state);
 }
 

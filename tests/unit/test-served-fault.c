@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test-served-fault.c -- the service and its client when memory fails.
+ *
+ * A child process serves a spool and a status over Varlink, with the methods of ima-replay-serve;
+ * the verbs of ima-replayctl ask it. Once the client's allocations fail, once the server's: that
+ * costs the one call, and the next is answered.
+ */
+#include "ctl-runs.h"
+#include "spool-ground.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include "base/encode.h"
+#include "daemon/serve-internal.h"
+#include "daemon/serve-read.h"
+
+/* Shared by both. */
+typedef struct Shared {
+        uint64_t server_fails_in, client_fails_in;
+} Shared;
+
+static Shared *shared;
+static pid_t server_pid;
+static int stop_fd = -1;
+static char socket_path[96], after[128];
+static Status status;
+
+ServeRead *serve_read(const Serve *s) {
+        return s->read;
+}
+
+/*
+ * The server
+ */
+
+static const VarlinkInterface *const served[] = { &serve_interface_replay, &serve_interface_status,
+                                                  &serve_interface_metrics };
+static const VarlinkSocket served_socket = { served, ELEMENTSOF(served), false };
+static const VarlinkInfo served_info = { "ima-replay", "ima-replay-serve", "1", "man:none" };
+
+static bool is_stopping;
+
+static int on_stop(LoopWatch *watch, uint32_t events) {
+        (void)watch;
+        (void)events;
+        is_stopping = true;
+        return 0;
+}
+
+/* The child; what fails here is an exit status. */
+static int serve_until(int listen_fd, int end_fd) {
+        LoopWatch stop = { .fd = end_fd, .call = on_stop };
+        Serve *s = calloc(1, sizeof(*s));
+
+        if (!s || loop_new(&s->loop) != 0 || serve_read_new(&s->read) != 0 ||
+            varlink_server_new(s->loop, &served_info, s, &s->server) != 0 ||
+            varlink_server_listen(s->server, &served_socket, &listen_fd) != 0 ||
+            loop_watch(s->loop, &stop, EPOLLIN) != 0)
+                return 1;
+        s->link.fd = s->run.fd = -1;
+        s->has_status = true;
+        s->status = status;
+        s->status_usec = now_usec();
+        s->n_changes = 1;
+        s->spool = (ServeSpool){ openat(root.fd, LIST_PATH, O_RDONLY | O_CLOEXEC),
+                                 openat(root.fd, INDEX_PATH, O_RDONLY | O_CLOEXEC), 1, N_RECORDS,
+                                 offset_of(N_RECORDS) };
+        serve_read_note(s->read, &s->status);
+        fails_in = &shared->server_fails_in;
+        while (!is_stopping) {
+                uint64_t until;
+
+                if (varlink_server_run(s->server, now_usec(), &until) < 0)
+                        return 2;
+                if (s->answered < s->refresh.token) { /* as an extender would that has looked */
+                        s->answered = s->refresh.token;
+                        varlink_server_wake(s->server);
+                        continue;
+                }
+                if (loop_turn(s->loop, until) < 0)
+                        return 3;
+        }
+        loop_forget(s->loop, &stop);
+        s->server = varlink_server_free(s->server);
+        serve_extender_close(s);
+        s->read = serve_read_free(s->read);
+        s->loop = loop_free(s->loop);
+        free(s);
+        return 0;
+}
+
+/*
+ * What it serves
+ */
+
+static void make_status(void) {
+        static const MlistForm form = { ORDER_LITTLE, DIGEST_SHA1 };
+        _cleanup_free_ Replay *replay = calloc(1, sizeof(*replay));
+        char hex[HEX_SIZE(32)];
+        StatusPcr *p = &status.pcr[0];
+
+        assert_non_null(replay);
+        memset(status.boot_id, '0', BOOT_ID_SIZE - 1);
+        replay_init(replay, BANK(DIGEST_SHA1) | BANK(DIGEST_SHA256), &all_hashers);
+        for (size_t i = 0; i < N_RECORDS; ++i) {
+                Bytes in = records[i];
+                MlistRecord record;
+
+                if (i == 3) {
+                        hex_encode(digest_bytes(DIGEST_SHA256,
+                                                &replay->chain[10].value.of[DIGEST_SHA256]),
+                                   hex, sizeof(hex));
+                        (void)snprintf(after, sizeof(after), "sha256:%s", hex);
+                }
+                assert_int_equal(parse_record(&in, &form, &record, &(MlistError){}), 0);
+                assert_int_equal(replay_record(replay, &record), 0);
+        }
+        *p = (StatusPcr){ .pcr = 10,
+                          .chain = CHAIN_HELD,
+                          .banks = BANK(DIGEST_SHA1) | BANK(DIGEST_SHA256),
+                          .has_value = 1,
+                          .is_held = 1,
+                          .n_records = N_RECORDS,
+                          .n_held = N_RECORDS,
+                          .n_verified = N_RECORDS };
+        p->value = replay->chain[10].value;
+        status.verdict = PLAN_VERDICT_EXTENDED;
+        status.mode = MODE_BYPASS;
+        status.mode_reason = MODE_REASON_BOOT_AGGREGATE_ZERO;
+        status.state = PLAN_FOLLOW;
+        status.n_measured = status.n_extended = N_RECORDS;
+        (void)snprintf(status.device, sizeof(status.device), "/dev/tpmrm0");
+        (void)snprintf(status.driver, sizeof(status.driver), "tpm_crb");
+        status.has_tpm = status.is_guarded = 1;
+        status.gate[GATE_PKVM] = (StatusGate){ .is_judged = 1, .readiness = GATE_NOT_NEEDED };
+        status.gate[GATE_TPM] = (StatusGate){ 1, GATE_READY, ADVICE_NONE, PART_NONE, 7 };
+        status.lag = (LagFigures){ .n_samples = 2, .p50_usec = 3, .p99_usec = 4, .max_usec = 5 };
+        status.backlog_start_usec = 20;
+        status.backlog_done_usec = 30;
+        status.n_backlog = 8;
+        status.last_extend_usec = 40;
+        status.spool_n_records = N_RECORDS;
+        status.spool_size = status.spool_n_bytes = offset_of(N_RECORDS);
+        status.spool_limit = PLENTY;
+        status.spool_is_writable = 1;
+        status.main_pcr = 10;
+        status.n_pcrs = 1;
+        assert_true(status_is_sound(&status));
+}
+
+static int start_server(void) {
+        struct sockaddr_un where = { .sun_family = AF_UNIX };
+        int listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), end[2];
+
+        (void)snprintf(socket_path, sizeof(socket_path), "%s/served", ground_dir);
+        (void)snprintf(where.sun_path, sizeof(where.sun_path), "%s", socket_path);
+        if (bind(listen_fd, (const struct sockaddr *)&where, sizeof(where)) < 0 ||
+            listen(listen_fd, 64) < 0 || pipe2(end, O_CLOEXEC) < 0)
+                return -1;
+        shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                      0);
+        server_pid = fork();
+        if (server_pid == 0) {
+                (void)close(end[1]);
+                exit(serve_until(listen_fd, end[0]));
+        }
+        (void)close(listen_fd);
+        (void)close(end[0]);
+        stop_fd = end[1];
+        return server_pid < 0 ? -1 : 0;
+}
+
+/*
+ * The calls
+ */
+
+#define SOCKET "--socket", socket_path
+
+static const Run *rows_of(size_t *ret_n) {
+        static const Run rows[] = {
+                { "status", { "status", SOCKET }, EXIT_GOOD, 5, true },
+                { "status, json", { "status", SOCKET, "-j" }, EXIT_GOOD, 5, true },
+                { "list", { "list", SOCKET }, EXIT_GOOD, 5, false },
+                { "list, json", { "list", SOCKET, "--json=short" }, EXIT_GOOD, 5, false },
+                { "list, ascii", { "list", SOCKET, "--format=ascii" }, EXIT_GOOD, 2, false },
+                { "a range", { "list", SOCKET, "--range=1:3" }, EXIT_GOOD, 5, false },
+                { "after", { "list", SOCKET, "--after", after }, EXIT_GOOD, 5, false },
+                { "after, ascii",
+                  { "list", SOCKET, "--after", after, "--format=ascii" },
+                  EXIT_GOOD,
+                  5,
+                  false },
+                { "a filter",
+                  { "list", SOCKET, "--template=ima-ng", "--name=/bin", "--pcr=10" },
+                  EXIT_GOOD,
+                  5,
+                  false },
+                { "extended",
+                  { "list", SOCKET, "--extended", "--violations" },
+                  EXIT_GOOD,
+                  5,
+                  false },
+                { "verify", { "verify", SOCKET }, EXIT_GOOD, 5, false },
+                { "verify, json", { "verify", SOCKET, "-j" }, EXIT_GOOD, 5, false },
+                { "explain", { "explain", "1", SOCKET }, EXIT_GOOD, 5, false },
+                { "wait", { "wait", SOCKET, "--timeout=5" }, EXIT_GOOD, 2, true },
+                { "wait, json", { "wait", SOCKET, "--records=2", "-j" }, EXIT_GOOD, 2, true },
+                { "metrics", { "metrics", SOCKET }, EXIT_GOOD, 2, true },
+                { "openmetrics", { "metrics", SOCKET, "--openmetrics" }, EXIT_GOOD, 2, true },
+                { "plot", { "plot", SOCKET, "--since=0", "--until=9" }, EXIT_GOOD, 5, false },
+                { "page",
+                  { "plot", SOCKET, "--html", "--since=0", "--until=9" },
+                  EXIT_GOOD,
+                  5,
+                  false },
+                { "call", { "call", SOCKET, "org.varlink.service.GetInfo" }, EXIT_GOOD, 5, false },
+                { "figures",
+                  { "call", SOCKET, "--more", "io.systemd.Metrics.List", "{}" },
+                  EXIT_GOOD,
+                  5,
+                  true },
+                { "families",
+                  { "call", SOCKET, "--more", "io.systemd.Metrics.Describe" },
+                  EXIT_GOOD,
+                  5,
+                  false },
+                { "interfaces", { "introspect", SOCKET }, EXIT_GOOD, 5, false },
+                { "an interface",
+                  { "introspect", SOCKET, "org.imareplay.status" },
+                  EXIT_GOOD,
+                  5,
+                  false },
+        };
+
+        *ret_n = ELEMENTSOF(rows);
+        return rows;
+}
+
+static void test_client(void **state) {
+        size_t n;
+        const Run *rows = rows_of(&n);
+
+        (void)state;
+        for (size_t i = 0; i < n; ++i)
+                each_allocation_fails(&rows[i], fails_in);
+}
+
+static void test_server(void **state) {
+        size_t n;
+        const Run *rows = rows_of(&n);
+
+        (void)state;
+        for (size_t i = 0; i < n; ++i)
+                each_allocation_fails(&rows[i], &shared->server_fails_in);
+}
+
+static int setup_all(void **state) {
+        if (all_hashers_open(state) != 0 || setup(state) != 0)
+                return -1;
+        leave(N_RECORDS);
+        make_status();
+        runs_open();
+        return start_server();
+}
+
+static int teardown_all(void **state) {
+        int how = -1;
+
+        (void)close(stop_fd);
+        if (waitpid(server_pid, &how, 0) != server_pid || how != 0) {
+                print_error("the server ends with %#x\n", (unsigned)how);
+                return -1;
+        }
+        (void)munmap(shared, sizeof(*shared));
+        runs_close();
+        return teardown(state) != 0 ? -1 : all_hashers_close(state);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_client),
+                                            cmocka_unit_test(test_server) };
+
+        return cmocka_run_group_tests(tests, setup_all, teardown_all);
+}
