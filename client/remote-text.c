@@ -11,7 +11,7 @@
 #include "base/escape.h"
 #include "client/remote.h"
 
-#define CODE_MAX         4U     /* bytes of a character, RFC 3629 */
+#define CODE_MAX         REMOTE_CODE_MAX
 #define RECORD_SEPARATOR '\x1e' /* RFC 7464 section 2.2 */
 
 /* "\xNN" at the front of the text? */
@@ -24,6 +24,12 @@ static bool take_escape(Bytes *in, uint8_t *ret_byte) {
                 return false;
         *in = rest;
         return true;
+}
+
+/* The next byte that the text stands for. */
+static void take_raw(Bytes *in, uint8_t *ret_byte) {
+        if (!take_escape(in, ret_byte))
+                (void)bytes_take_u8(in, ret_byte);
 }
 
 /**
@@ -40,11 +46,8 @@ int remote_raw(Bytes in, uint8_t **ret_data, size_t *ret_n) {
 
         if (!data)
                 return error_origin(-ENOMEM);
-        while (in.n > 0) {
-                if (!take_escape(&in, &data[n]))
-                        (void)bytes_take_u8(&in, &data[n]);
-                ++n;
-        }
+        while (in.n > 0)
+                take_raw(&in, &data[n++]);
         data[n] = '\0';
         *ret_data = data;
         *ret_n = n;
@@ -82,6 +85,45 @@ static Bytes take_character(Bytes *in, uint32_t *ret_code) {
         for (size_t i = 1; i < n; ++i)
                 *ret_code = *ret_code << 6 | (character.data[i] & 0x3fU);
         return character;
+}
+
+/**
+ * remote_take() - one character off the front of text of the service, in the one escaped form
+ * @in:       from the service, escaped or not; goes on behind the character
+ * @ret_text: the character, or what stands for it
+ *
+ * All of them are what remote_text() gives, but here nothing can fail: so nothing is left out.
+ *
+ * Return: whether there was one.
+ */
+bool remote_take(Bytes *in, char ret_text[static REMOTE_CHARACTER_MAX]) {
+        Bytes ahead = *in, left, character;
+        uint8_t raw[CODE_MAX];
+        uint32_t code;
+        size_t n = 0;
+
+        if (in->n == 0)
+                return false;
+        while (n < CODE_MAX && ahead.n > 0)
+                take_raw(&ahead, &raw[n++]);
+        left = bytes_of(raw, n);
+        character = take_character(&left, &code);
+        for (size_t i = 0; i < character.n; ++i)
+                take_raw(in, &raw[i]);
+        (void)escape_bytes(character, ret_text, REMOTE_CHARACTER_MAX);
+        return true;
+}
+
+/**
+ * remote_put() - write text of the service in its one escaped form
+ * @f:  where to
+ * @in: from the service, escaped or not
+ */
+void remote_put(FILE *f, Bytes in) {
+        char text[REMOTE_CHARACTER_MAX];
+
+        while (remote_take(&in, text))
+                (void)fputs(text, f);
 }
 
 /* Outside of strings a document is ASCII, so what is escaped here stands in one. */

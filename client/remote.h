@@ -40,6 +40,11 @@ int remote_call(Remote *r, const char *method, Json **parameters, uint64_t patie
 int remote_error(const VarlinkReply *reply);
 int remote_misfit(const Remote *r, const char *what);
 
+#define REMOTE_CODE_MAX      4U                          /* bytes of a character, RFC 3629 */
+#define REMOTE_CHARACTER_MAX (4U * REMOTE_CODE_MAX + 1U) /* escaped, with a NUL */
+
 int remote_text(Bytes in, char **ret_text);
+bool remote_take(Bytes *in, char ret_text[static REMOTE_CHARACTER_MAX]);
+void remote_put(FILE *f, Bytes in);
 int remote_raw(Bytes in, uint8_t **ret_data, size_t *ret_n);
 int remote_print_json(Json *j, JsonForm form, bool is_sequence);

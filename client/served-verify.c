@@ -64,19 +64,12 @@ static const struct {
         { "empty", "zero: nothing was ever extended, or the TPM was reset" },
 };
 
-static void print_text(Bytes in) {
-        _cleanup_free_ char *text = NULL;
-
-        if (remote_text(in, &text) == 0)
-                (void)fputs(text, stdout);
-}
-
 static void print_value(const CtlOptions *o, Bytes value) {
         bool is_cut = !o->full && value.n > DIGITS_SHORT;
 
         if (is_cut)
                 value.n = DIGITS_SHORT;
-        print_text(value);
+        remote_put(stdout, value);
         (void)printf("%s", is_cut ? "…" : "");
 }
 
@@ -108,7 +101,7 @@ static int print_bank(const CtlOptions *o, const ServedVerify *v, const Json *ro
                 return error_trace(r);
         is_whole = bank.verified.is_set && bank.verified.value >= v->measured.value;
         (void)printf("%3" PRIu64 "  ", bank.pcr.value);
-        print_text(bank.algorithm);
+        remote_put(stdout, bank.algorithm);
         (void)printf("%*s  ", (int)(bank.algorithm.n < 8 ? 8 - bank.algorithm.n : 0), "");
         print_value(o, bank.observed);
         (void)printf("  %s ", output_mark(is_whole               ? MARK_GOOD

@@ -25,12 +25,11 @@ static void family(const Printer *p, const char *name, const char *type, const c
 
 /* A backslash in a label's value is written twice; a quote must not end it. */
 static void put_value(FILE *f, Bytes in) {
-        _cleanup_free_ char *text = NULL;
+        char text[REMOTE_CHARACTER_MAX];
 
-        if (remote_text(in, &text) < 0)
-                return;
-        for (const char *c = text; *c; ++c)
-                (void)fprintf(f, *c == '\\' || *c == '"' ? "\\%c" : "%c", *c);
+        while (remote_take(&in, text))
+                for (const char *c = text; *c; ++c)
+                        (void)fprintf(f, *c == '\\' || *c == '"' ? "\\%c" : "%c", *c);
 }
 
 static void begin(const Printer *p, const char *name) {

@@ -40,7 +40,7 @@ static const char *paint(const Painter *p, Tone tone, const char *sign, char tex
         return text;
 }
 
-/* One line under construction; text of the service goes in through put_foreign() only. */
+/* One line under construction; text of the service goes in through remote_put() only. */
 typedef struct Line {
         char *text;
         size_t size;
@@ -63,13 +63,6 @@ static int line_end(Line *l, const Painter *p, const char *label) {
                 block_text(p->f, p->t, 2, l->text);
         free(l->text);
         return error_trace(r);
-}
-
-static void put_foreign(FILE *f, Bytes in) {
-        _cleanup_free_ char *text = NULL;
-
-        if (remote_text(in, &text) == 0)
-                (void)fputs(text, f);
 }
 
 static bool explain_of(Bytes word, PlanWord kind, PlanExplanation *ret) {
@@ -118,7 +111,7 @@ static int print_headline(const Painter *p) {
         if (explain_of(v->state, PLAN_WORD_STATE, &e))
                 (void)fputs(headline_of(v, e.brief), l.f);
         else
-                put_foreign(l.f, v->state);
+                remote_put(l.f, v->state);
         if (!view_is_good(v)) {
                 block_seconds(v->state_usec.value, since, sizeof(since));
                 (void)fprintf(l.f, " since" BLOCK_JOINT "%s", since);
@@ -139,11 +132,11 @@ static int print_reason(const Painter *p) {
         if (r < 0)
                 return error_trace(r);
         if (v->message.n > 0)
-                put_foreign(l.f, v->message);
+                remote_put(l.f, v->message);
         else if (explain_of(v->reason, PLAN_WORD_REASON, &e))
                 (void)fprintf(l.f, "%s", e.brief);
         else
-                put_foreign(l.f, v->reason);
+                remote_put(l.f, v->reason);
         return line_end(&l, p, "Reason");
 }
 
@@ -169,7 +162,7 @@ static int print_kernel(const Painter *p) {
         if (mode)
                 (void)fputs(mode, l.f);
         else
-                put_foreign(l.f, v->mode);
+                remote_put(l.f, v->mode);
         (void)fprintf(l.f, ", %" PRIu64 BLOCK_JOINT "records, %" PRIu64 BLOCK_JOINT "violations",
                       v->measured.value, v->violations.value);
         if (v->trimmed.value > 0)
@@ -230,10 +223,10 @@ static void put_gate(const Painter *p, const StatusViewGate *gate, FILE *f) {
         if (title)
                 (void)fputs(title, f);
         else
-                put_foreign(f, gate->name);
+                remote_put(f, gate->name);
         if (gate->hint.n > 0) {
                 (void)fputs(" (", f);
-                put_foreign(f, gate->hint);
+                remote_put(f, gate->hint);
                 (void)fputc(')', f);
         }
 }
@@ -294,10 +287,10 @@ static int print_tpm(const Painter *p) {
         r = line_begin(&l);
         if (r < 0)
                 return error_trace(r);
-        put_foreign(l.f, tpm->device);
+        remote_put(l.f, tpm->device);
         if (tpm->driver.n > 0 || tpm->software.value) {
                 (void)fputs(" (", l.f);
-                put_foreign(l.f, tpm->driver);
+                remote_put(l.f, tpm->driver);
                 (void)fprintf(l.f, "%s%s)", tpm->driver.n > 0 && tpm->software.value ? ", " : "",
                               tpm->software.value ? "a software TPM: proves nothing to others"
                                                   : "");
@@ -317,7 +310,7 @@ static void put_bank(const Painter *p, const StatusViewBank *bank, FILE *f) {
         Bytes value = bank->value;
         char sign[32];
 
-        put_foreign(f, bank->algorithm);
+        remote_put(f, bank->algorithm);
         if (value.n == 0) {
                 (void)fputs(BLOCK_JOINT "not read yet", f);
                 return;
@@ -327,7 +320,7 @@ static void put_bank(const Painter *p, const StatusViewBank *bank, FILE *f) {
                                             : paint(p, TONE_BAD, "✗", sign));
         if (!p->is_full)
                 value.n = MIN_OF(value.n, (size_t)SHORT_DIGITS);
-        put_foreign(f, value);
+        remote_put(f, value);
         if (value.n < bank->value.n)
                 (void)fputs("…", f);
         if (bank->verified.is_set && bank->verified.value < p->v->extended.value)
@@ -491,13 +484,13 @@ void status_view_line(FILE *f, const StatusView *v) {
         char when[32];
 
         block_seconds(v->state_usec.value, when, sizeof(when));
-        put_foreign(f, v->verdict_name);
+        remote_put(f, v->verdict_name);
         (void)fputs("  ", f);
-        put_foreign(f, v->state);
+        remote_put(f, v->state);
         (void)fprintf(f, " since %s", when);
         if (v->reason.n > 0) {
                 (void)fputs(", ", f);
-                put_foreign(f, v->reason);
+                remote_put(f, v->reason);
         }
         (void)fprintf(f, "  %" PRIu64 " of %" PRIu64 " extended\n", v->extended.value,
                       v->measured.value);

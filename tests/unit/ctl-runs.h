@@ -69,13 +69,17 @@ static inline int run(const char *const args[]) {
         return r;
 }
 
-/* Without what tells the time, where that is in it. */
+/* Without what tells the time, where that is in it: numbers, and the units behind them. */
 static inline size_t text_of(const Run *row, const Said *s, char *to) {
         size_t n = 0;
 
-        for (size_t i = 0; i < s->n; ++i)
-                if (!row->has_ages || isalpha((unsigned char)s->text[i]) || s->text[i] == '\n')
-                        to[n++] = s->text[i];
+        for (size_t i = 0; i < s->n; ++i) {
+                char c = s->text[i];
+
+                if (!row->has_ages || c == '\n' ||
+                    (isalpha((unsigned char)c) && !strchr("dhimns", c)))
+                        to[n++] = c;
+        }
         return n;
 }
 
