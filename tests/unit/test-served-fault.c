@@ -17,16 +17,20 @@
 #include "daemon/serve-internal.h"
 #include "daemon/serve-read.h"
 
+#define N_SERVED 5U /* without the large one, which takes long */
+
 /* Shared by both. */
 typedef struct Shared {
-        uint64_t server_fails_in, client_fails_in;
+        uint64_t server_fails_in;
+        uint64_t n_changes; /* of the status */
+        Status status;
 } Shared;
 
 static Shared *shared;
 static pid_t server_pid;
 static int stop_fd = -1;
 static char socket_path[96], after[128];
-static Status status;
+static Status following; /* all is well; the others are made of it */
 
 ServeRead *serve_read(const Serve *s) {
         return s->read;
@@ -50,6 +54,17 @@ static int on_stop(LoopWatch *watch, uint32_t events) {
         return 0;
 }
 
+/* As of an extender. */
+static void take_status(Serve *s) {
+        if (s->n_changes == shared->n_changes)
+                return;
+        s->n_changes = shared->n_changes;
+        s->status = shared->status;
+        s->status_usec = now_usec();
+        serve_read_note(s->read, &s->status);
+        varlink_server_wake(s->server);
+}
+
 /* The child; what fails here is an exit status. */
 static int serve_until(int listen_fd, int end_fd) {
         LoopWatch stop = { .fd = end_fd, .call = on_stop };
@@ -62,17 +77,14 @@ static int serve_until(int listen_fd, int end_fd) {
                 return 1;
         s->link.fd = s->run.fd = -1;
         s->has_status = true;
-        s->status = status;
-        s->status_usec = now_usec();
-        s->n_changes = 1;
         s->spool = (ServeSpool){ openat(root.fd, LIST_PATH, O_RDONLY | O_CLOEXEC),
-                                 openat(root.fd, INDEX_PATH, O_RDONLY | O_CLOEXEC), 1, N_RECORDS,
-                                 offset_of(N_RECORDS) };
-        serve_read_note(s->read, &s->status);
+                                 openat(root.fd, INDEX_PATH, O_RDONLY | O_CLOEXEC), 1, N_SERVED,
+                                 offset_of(N_SERVED) };
         fails_in = &shared->server_fails_in;
         while (!is_stopping) {
                 uint64_t until;
 
+                take_status(s);
                 if (varlink_server_run(s->server, now_usec(), &until) < 0)
                         return 2;
                 if (s->answered < s->refresh.token) { /* as an extender would that has looked */
@@ -100,12 +112,12 @@ static void make_status(void) {
         static const MlistForm form = { ORDER_LITTLE, DIGEST_SHA1 };
         _cleanup_free_ Replay *replay = calloc(1, sizeof(*replay));
         char hex[HEX_SIZE(32)];
-        StatusPcr *p = &status.pcr[0];
+        StatusPcr *p = &following.pcr[0];
 
         assert_non_null(replay);
-        memset(status.boot_id, '0', BOOT_ID_SIZE - 1);
+        memset(following.boot_id, '0', BOOT_ID_SIZE - 1);
         replay_init(replay, BANK(DIGEST_SHA1) | BANK(DIGEST_SHA256), &all_hashers);
-        for (size_t i = 0; i < N_RECORDS; ++i) {
+        for (size_t i = 0; i < N_SERVED; ++i) {
                 Bytes in = records[i];
                 MlistRecord record;
 
@@ -123,32 +135,92 @@ static void make_status(void) {
                           .banks = BANK(DIGEST_SHA1) | BANK(DIGEST_SHA256),
                           .has_value = 1,
                           .is_held = 1,
-                          .n_records = N_RECORDS,
-                          .n_held = N_RECORDS,
-                          .n_verified = N_RECORDS };
+                          .n_records = N_SERVED,
+                          .n_held = N_SERVED,
+                          .n_verified = N_SERVED };
         p->value = replay->chain[10].value;
-        status.verdict = PLAN_VERDICT_EXTENDED;
-        status.mode = MODE_BYPASS;
-        status.mode_reason = MODE_REASON_BOOT_AGGREGATE_ZERO;
-        status.state = PLAN_FOLLOW;
-        status.n_measured = status.n_extended = N_RECORDS;
-        (void)snprintf(status.device, sizeof(status.device), "/dev/tpmrm0");
-        (void)snprintf(status.driver, sizeof(status.driver), "tpm_crb");
-        status.has_tpm = status.is_guarded = 1;
-        status.gate[GATE_PKVM] = (StatusGate){ .is_judged = 1, .readiness = GATE_NOT_NEEDED };
-        status.gate[GATE_TPM] = (StatusGate){ 1, GATE_READY, ADVICE_NONE, PART_NONE, 7 };
-        status.lag = (LagFigures){ .n_samples = 2, .p50_usec = 3, .p99_usec = 4, .max_usec = 5 };
-        status.backlog_start_usec = 20;
-        status.backlog_done_usec = 30;
-        status.n_backlog = 8;
-        status.last_extend_usec = 40;
-        status.spool_n_records = N_RECORDS;
-        status.spool_size = status.spool_n_bytes = offset_of(N_RECORDS);
-        status.spool_limit = PLENTY;
-        status.spool_is_writable = 1;
-        status.main_pcr = 10;
-        status.n_pcrs = 1;
-        assert_true(status_is_sound(&status));
+        following.verdict = PLAN_VERDICT_EXTENDED;
+        following.mode = MODE_BYPASS;
+        following.mode_reason = MODE_REASON_BOOT_AGGREGATE_ZERO;
+        following.state = PLAN_FOLLOW;
+        following.n_measured = following.n_extended = N_SERVED;
+        (void)snprintf(following.device, sizeof(following.device), "/dev/tpmrm0");
+        (void)snprintf(following.driver, sizeof(following.driver), "tpm_crb");
+        following.has_tpm = following.is_guarded = 1;
+        following.gate[GATE_PKVM] = (StatusGate){ .is_judged = 1, .readiness = GATE_NOT_NEEDED };
+        following.gate[GATE_TPM] = (StatusGate){ 1, GATE_READY, ADVICE_NONE, PART_NONE, 7 };
+        following.lag = (LagFigures){ .n_samples = 2, .p50_usec = 3, .p99_usec = 4, .max_usec = 5 };
+        following.backlog_start_usec = 20;
+        following.backlog_done_usec = 30;
+        following.n_backlog = 8;
+        following.last_extend_usec = 40;
+        following.spool_n_records = N_SERVED;
+        following.spool_size = following.spool_n_bytes = offset_of(N_SERVED);
+        following.spool_limit = PLENTY;
+        following.spool_is_writable = 1;
+        following.main_pcr = 10;
+        following.n_pcrs = 1;
+        assert_true(status_is_sound(&following));
+}
+
+static void say(const Status *s) {
+        assert_true(status_is_sound(s));
+        shared->status = *s;
+        ++shared->n_changes;
+}
+
+static void say_following(void) {
+        say(&following);
+}
+
+/* Somebody has extended behind the last record. */
+static void say_diverged(void) {
+        Status s = following;
+        uint8_t raw[2 * 32];
+
+        s.verdict = PLAN_VERDICT_FAILED;
+        s.state = PLAN_DIVERGED;
+        s.reason = PLAN_REASON_FOREIGN_EXTEND;
+        s.pcr[0].is_held = 0;
+        s.pcr[0].n_verified = 0;
+        FOREACH_BANK(alg, s.pcr[0].banks) {
+                size_t n = digest_size(alg);
+
+                memcpy(raw, s.pcr[0].value.of[alg].data, n);
+                memset(raw + n, 0xff, n);
+                hash_of(alg, bytes_of(raw, 2 * n), s.pcr[0].value.of[alg].data);
+        }
+        s.spool_is_writable = 0;
+        (void)snprintf(s.text, sizeof(s.text), "somebody else extends PCR 10");
+        say(&s);
+}
+
+static void say_waiting(void) {
+        Status s = following;
+
+        s.verdict = PLAN_VERDICT_PENDING;
+        s.state = PLAN_WAIT_TPM;
+        s.reason = PLAN_REASON_GATE_WAIT;
+        s.n_extended = 0;
+        s.has_tpm = s.is_guarded = 0;
+        s.n_pcrs = 0;
+        s.gate[GATE_FFA] = (StatusGate){ 1, GATE_WAITING, ADVICE_FFA_FIRST, PART_NONE, 0 };
+        s.lag = (LagFigures){ .n_records = N_SERVED, .age_usec = 7 };
+        s.backlog_start_usec = s.backlog_done_usec = s.last_extend_usec = 0;
+        say(&s);
+}
+
+static void say_kernel(void) {
+        Status s = following;
+
+        s.verdict = PLAN_VERDICT_KERNEL;
+        s.mode = MODE_KERNEL;
+        s.mode_reason = MODE_REASON_BOOT_AGGREGATE_SET;
+        s.state = PLAN_KERNEL_OWNS;
+        s.reason = PLAN_REASON_MODE;
+        s.is_software = 1;
+        s.is_guarded = 0;
+        say(&s);
 }
 
 static int start_server(void) {
@@ -179,88 +251,119 @@ static int start_server(void) {
 
 #define SOCKET "--socket", socket_path
 
-static const Run *rows_of(size_t *ret_n) {
-        static const Run rows[] = {
-                { "status", { "status", SOCKET }, EXIT_GOOD, 5, true },
-                { "status, json", { "status", SOCKET, "-j" }, EXIT_GOOD, 5, true },
-                { "list", { "list", SOCKET }, EXIT_GOOD, 5, false },
-                { "list, json", { "list", SOCKET, "--json=short" }, EXIT_GOOD, 5, false },
-                { "list, ascii", { "list", SOCKET, "--format=ascii" }, EXIT_GOOD, 2, false },
-                { "a range", { "list", SOCKET, "--range=1:3" }, EXIT_GOOD, 5, false },
-                { "after", { "list", SOCKET, "--after", after }, EXIT_GOOD, 5, false },
-                { "after, ascii",
-                  { "list", SOCKET, "--after", after, "--format=ascii" },
-                  EXIT_GOOD,
-                  5,
-                  false },
-                { "a filter",
-                  { "list", SOCKET, "--template=ima-ng", "--name=/bin", "--pcr=10" },
-                  EXIT_GOOD,
-                  5,
-                  false },
-                { "extended",
-                  { "list", SOCKET, "--extended", "--violations" },
-                  EXIT_GOOD,
-                  5,
-                  false },
-                { "verify", { "verify", SOCKET }, EXIT_GOOD, 5, false },
-                { "verify, json", { "verify", SOCKET, "-j" }, EXIT_GOOD, 5, false },
-                { "explain", { "explain", "1", SOCKET }, EXIT_GOOD, 5, false },
-                { "wait", { "wait", SOCKET, "--timeout=5" }, EXIT_GOOD, 2, true },
-                { "wait, json", { "wait", SOCKET, "--records=2", "-j" }, EXIT_GOOD, 2, true },
-                { "metrics", { "metrics", SOCKET }, EXIT_GOOD, 2, true },
-                { "openmetrics", { "metrics", SOCKET, "--openmetrics" }, EXIT_GOOD, 2, true },
-                { "plot", { "plot", SOCKET, "--since=0", "--until=9" }, EXIT_GOOD, 5, false },
-                { "page",
-                  { "plot", SOCKET, "--html", "--since=0", "--until=9" },
-                  EXIT_GOOD,
-                  5,
-                  false },
-                { "call", { "call", SOCKET, "org.varlink.service.GetInfo" }, EXIT_GOOD, 5, false },
-                { "figures",
-                  { "call", SOCKET, "--more", "io.systemd.Metrics.List", "{}" },
-                  EXIT_GOOD,
-                  5,
-                  true },
-                { "families",
-                  { "call", SOCKET, "--more", "io.systemd.Metrics.Describe" },
-                  EXIT_GOOD,
-                  5,
-                  false },
-                { "interfaces", { "introspect", SOCKET }, EXIT_GOOD, 5, false },
-                { "an interface",
-                  { "introspect", SOCKET, "org.imareplay.status" },
-                  EXIT_GOOD,
-                  5,
-                  false },
-        };
+static const Run of_following[] = {
+        { "status", { "status", SOCKET }, EXIT_GOOD, 5, true },
+        { "status, json", { "status", SOCKET, "-j" }, EXIT_GOOD, 5, true },
+        { "list", { "list", SOCKET }, EXIT_GOOD, 5, false },
+        { "list, json", { "list", SOCKET, "--json=short" }, EXIT_GOOD, 5, false },
+        { "list, ascii", { "list", SOCKET, "--format=ascii" }, EXIT_GOOD, 2, false },
+        { "a range", { "list", SOCKET, "--range=1:3" }, EXIT_GOOD, 5, false },
+        { "after", { "list", SOCKET, "--after", after }, EXIT_GOOD, 5, false },
+        { "after, ascii",
+          { "list", SOCKET, "--after", after, "--format=ascii" },
+          EXIT_GOOD,
+          5,
+          false },
+        { "a filter",
+          { "list", SOCKET, "--template=ima-ng", "--name=/bin", "--pcr=10" },
+          EXIT_GOOD,
+          5,
+          false },
+        { "extended", { "list", SOCKET, "--extended", "--violations" }, EXIT_GOOD, 5, false },
+        { "verify", { "verify", SOCKET }, EXIT_GOOD, 5, false },
+        { "verify, json", { "verify", SOCKET, "-j" }, EXIT_GOOD, 5, false },
+        { "explain", { "explain", "1", SOCKET }, EXIT_GOOD, 5, false },
+        { "wait", { "wait", SOCKET, "--timeout=5" }, EXIT_GOOD, 2, true },
+        { "wait, json", { "wait", SOCKET, "--records=2", "-j" }, EXIT_GOOD, 2, true },
+        { "metrics", { "metrics", SOCKET }, EXIT_GOOD, 2, true },
+        { "openmetrics", { "metrics", SOCKET, "--openmetrics" }, EXIT_GOOD, 2, true },
+        { "plot", { "plot", SOCKET, "--since=0", "--until=9" }, EXIT_GOOD, 5, false },
+        { "page", { "plot", SOCKET, "--html", "--since=0", "--until=9" }, EXIT_GOOD, 5, false },
+        { "call", { "call", SOCKET, "org.varlink.service.GetInfo" }, EXIT_GOOD, 5, false },
+        { "figures",
+          { "call", SOCKET, "--more", "io.systemd.Metrics.List", "{}" },
+          EXIT_GOOD,
+          5,
+          true },
+        { "families",
+          { "call", SOCKET, "--more", "io.systemd.Metrics.Describe" },
+          EXIT_GOOD,
+          5,
+          false },
+        { "interfaces", { "introspect", SOCKET }, EXIT_GOOD, 5, false },
+        { "an interface", { "introspect", SOCKET, "org.imareplay.status" }, EXIT_GOOD, 5, false },
+};
 
-        *ret_n = ELEMENTSOF(rows);
-        return rows;
-}
+static const Run of_diverged[] = {
+        { "status", { "status", SOCKET, "--full" }, EXIT_MISMATCH, 5, true },
+        { "verify", { "verify", SOCKET }, EXIT_MISMATCH, 5, false },
+        { "verify, json", { "verify", SOCKET, "-j" }, EXIT_MISMATCH, 5, false },
+        { "wait", { "wait", SOCKET }, EXIT_MISMATCH, 2, false },
+        { "list", { "list", SOCKET, "--full" }, EXIT_GOOD, 5, false },
+        { "metrics", { "metrics", SOCKET, "--openmetrics" }, EXIT_GOOD, 2, true },
+};
 
-static void test_client(void **state) {
-        size_t n;
-        const Run *rows = rows_of(&n);
+static const Run of_waiting[] = {
+        { "status", { "status", SOCKET }, EXIT_NOT_YET, 5, true },
+        { "verify", { "verify", SOCKET }, EXIT_NOT_YET, 5, false },
+        { "wait", { "wait", SOCKET, "--timeout=0", "--position=2" }, EXIT_NOT_YET, 2, false },
+        { "wait for all", { "wait", SOCKET, "--timeout=0" }, EXIT_NOT_YET, 2, false },
+        { "list", { "list", SOCKET, "--violations" }, EXIT_GOOD, 5, false },
+        { "no record", { "list", SOCKET, "--range=99:" }, EXIT_ERROR, 2, false },
+        { "explain no record", { "explain", "99", SOCKET }, EXIT_ERROR, 2, false },
+        { "no method", { "call", SOCKET, "org.imareplay.status.Nothing" }, EXIT_ERROR, 2, false },
+        { "no interface", { "introspect", SOCKET, "org.example" }, EXIT_ERROR, 2, false },
+        { "a bad parameter",
+          { "call", SOCKET, "org.imareplay.status.Wait", "{\"x\":1}" },
+          EXIT_ERROR,
+          2,
+          false },
+        { "only with more", { "call", SOCKET, "io.systemd.Metrics.List" }, EXIT_ERROR, 2, false },
+        { "metrics", { "metrics", SOCKET }, EXIT_GOOD, 2, true },
+};
 
-        (void)state;
-        for (size_t i = 0; i < n; ++i)
+static const Run of_kernel[] = {
+        { "status", { "status", SOCKET, "--full" }, EXIT_GOOD, 5, true },
+        { "verify", { "verify", SOCKET }, EXIT_GOOD, 5, false },
+        { "wait", { "wait", SOCKET }, EXIT_GOOD, 2, true },
+        { "plot", { "plot", SOCKET, "--since=0", "--until=9" }, EXIT_GOOD, 5, false },
+};
+
+static void each(const Run rows[], size_t n) {
+        for (size_t i = 0; i < n; ++i) {
                 each_allocation_fails(&rows[i], fails_in);
+                each_allocation_fails(&rows[i], &shared->server_fails_in);
+        }
 }
 
-static void test_server(void **state) {
-        size_t n;
-        const Run *rows = rows_of(&n);
-
+static void test_following(void **state) {
         (void)state;
-        for (size_t i = 0; i < n; ++i)
-                each_allocation_fails(&rows[i], &shared->server_fails_in);
+        say_following();
+        each(of_following, ELEMENTSOF(of_following));
+}
+
+static void test_diverged(void **state) {
+        (void)state;
+        say_diverged();
+        each(of_diverged, ELEMENTSOF(of_diverged));
+}
+
+static void test_waiting(void **state) {
+        (void)state;
+        say_waiting();
+        each(of_waiting, ELEMENTSOF(of_waiting));
+}
+
+static void test_kernel(void **state) {
+        (void)state;
+        say_kernel();
+        each(of_kernel, ELEMENTSOF(of_kernel));
 }
 
 static int setup_all(void **state) {
         if (all_hashers_open(state) != 0 || setup(state) != 0)
                 return -1;
-        leave(N_RECORDS);
+        leave(N_SERVED);
         make_status();
         runs_open();
         return start_server();
@@ -280,8 +383,10 @@ static int teardown_all(void **state) {
 }
 
 int main(void) {
-        const struct CMUnitTest tests[] = { cmocka_unit_test(test_client),
-                                            cmocka_unit_test(test_server) };
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_following),
+                                            cmocka_unit_test(test_diverged),
+                                            cmocka_unit_test(test_waiting),
+                                            cmocka_unit_test(test_kernel) };
 
         return cmocka_run_group_tests(tests, setup_all, teardown_all);
 }
