@@ -78,7 +78,7 @@ int explain_word(const CtlOptions *o) {
                 return EXIT_USAGE;
         }
         if (o->json != JSON_OFF)
-                return word_json(o, &e) < 0 ? EXIT_ERROR : EXIT_GOOD;
+                return error_trace(word_json(o, &e));
         word_print(&e, &t);
         return EXIT_GOOD;
 }

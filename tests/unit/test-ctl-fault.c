@@ -10,10 +10,12 @@
 #include "ground.h"
 
 #include "base/encode.h"
+#include "captured.h"
 
 #define N_RECORDS 6U
 
-static char list[64], longer[64], other[64], held[64], foreign[64], machine[64];
+static char list[64], longer[64], other[64], held[64], foreign[64], cut[64], machine[64];
+static char events[4096];
 
 static void test_files(void **state) {
         const Run rows[] = {
@@ -42,6 +44,31 @@ static void test_files(void **state) {
                 { "ima, json", { "explain", "5", "--list", longer, "-j" }, EXIT_GOOD, 50 },
                 { "diff", { "diff", list, other }, EXIT_MISMATCH, 20 },
                 { "diff, json", { "diff", list, other, "-j" }, EXIT_MISMATCH, 50 },
+                { "diff, full", { "diff", list, other, "--full" }, EXIT_MISMATCH, 20 },
+                { "the same", { "diff", list, list }, EXIT_GOOD, 20 },
+                { "a range", { "list", "--list", list, "--range=1:2", "--full" }, EXIT_GOOD, 10 },
+                { "binary", { "list", "--list", list, "--format=binary" }, EXIT_GOOD, 3 },
+                { "banks",
+                  { "replay", "--list", list, "--bank=sha1,sha384", "--padded=sha384" },
+                  EXIT_GOOD,
+                  3 },
+                { "every record",
+                  { "verify", "--list", list, "--pcrs", held, "--check-records" },
+                  EXIT_GOOD,
+                  5 },
+                { "padded",
+                  { "verify", "--list", list, "--pcrs", held, "--padded=sha256", "-j" },
+                  EXIT_MISMATCH,
+                  30 },
+                { "firmware",
+                  { "verify", "--list", list, "--pcrs", held, "--firmware-log", events },
+                  EXIT_MISMATCH,
+                  5 },
+                { "cut", { "list", "--list", cut }, EXIT_ERROR, 5 },
+                { "cut, verify", { "verify", "--list", cut, "--pcrs", held }, EXIT_ERROR, 5 },
+                { "no list", { "replay", "--list", machine }, EXIT_ERROR, 1 },
+                { "a word", { "explain", "diverged" }, EXIT_GOOD, 0 },
+                { "a word, json", { "explain", "diverged", "-j" }, EXIT_GOOD, 5 },
                 { "doctor", { "doctor", "--root", machine }, EXIT_NO_IMA, 1 },
                 { "doctor, json", { "doctor", "--root", machine, "-j" }, EXIT_NO_IMA, 50 },
         };
@@ -109,6 +136,8 @@ static void make_files(void) {
         changed[3] = r[5];
         put_list("other", changed, ELEMENTSOF(changed));
         put_list("list", r, 5);
+        put_list("cut", r, 5);
+        cut_file("cut", r[0].n + r[1].n / 2);
         put_pcrs("held", r, 5);
         changed[0] = r[0];
         changed[1] = r[2];
@@ -126,6 +155,8 @@ static int setup(void **state) {
         (void)snprintf(list, sizeof(list), "%s/list", ground_dir);
         (void)snprintf(longer, sizeof(longer), "%s/longer", ground_dir);
         (void)snprintf(other, sizeof(other), "%s/other", ground_dir);
+        (void)snprintf(cut, sizeof(cut), "%s/cut", ground_dir);
+        (void)snprintf(events, sizeof(events), "%s/fuzz-firmware/agile", captured_dir());
         (void)snprintf(held, sizeof(held), "%s/held", ground_dir);
         (void)snprintf(foreign, sizeof(foreign), "%s/foreign", ground_dir);
         (void)snprintf(machine, sizeof(machine), "%s", ground_dir);

@@ -257,6 +257,8 @@ static const Run of_following[] = {
         { "list", { "list", SOCKET }, EXIT_GOOD, 5, false },
         { "list, json", { "list", SOCKET, "--json=short" }, EXIT_GOOD, 5, false },
         { "list, ascii", { "list", SOCKET, "--format=ascii" }, EXIT_GOOD, 2, false },
+        { "list, cel", { "list", SOCKET, "--format=cel" }, EXIT_GOOD, 2, false },
+        { "replay", { "replay", SOCKET, "-j" }, EXIT_GOOD, 5, false },
         { "a range", { "list", SOCKET, "--range=1:3" }, EXIT_GOOD, 5, false },
         { "after", { "list", SOCKET, "--after", after }, EXIT_GOOD, 5, false },
         { "after, ascii",
