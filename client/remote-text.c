@@ -63,7 +63,7 @@ int remote_raw(Bytes in, uint8_t **ret_data, size_t *ret_n) {
  */
 int remote_text(Bytes in, char **ret_text) {
         _cleanup_free_ uint8_t *raw = NULL;
-        size_t n;
+        size_t n = 0;
         int r;
 
         r = remote_raw(in, &raw, &n);
