@@ -69,7 +69,7 @@ static int error_send_state(VarlinkCall *c, const char *name, const Status *stat
                 r = json_put_text(
                         map, "reason",
                         bytes_of_text(plan_reason_name_of(status->reason, status->mode_reason)));
-        if (r == 0 && has_message && status->text[0])
+        if (r == 0 && status && has_message && status->text[0])
                 r = json_put_text(map, "message", bytes_of_text(status->text));
         return r < 0 ? error_trace(r) : error_trace(error_send(c, name, &map));
 }

@@ -28,7 +28,7 @@ static int record_hashed(const MlistRecord *record, uint8_t **ret_room, Bytes *r
         }
         for (size_t i = 0; i < n; ++i)
                 size += parts[i].n;
-        room = malloc(size);
+        room = malloc(MAX_OF(size, (size_t)1));
         if (!room)
                 return error_origin(-ENOMEM);
         b = builder_on(room, size);

@@ -51,7 +51,7 @@ static int call_answer(VarlinkCall *c, const char *error, bool continues, Json *
         size_t max = c->connection->socket->is_small ? VARLINK_REPLY_MAX : VARLINK_REPLY_LARGE_MAX;
         _cleanup_(json_dropp) Json *given = parameters ? TAKE(*parameters) : NULL, *reply = NULL;
         _cleanup_close_ int given_fd = fd ? take_fd(fd) : -1;
-        Bytes text;
+        Bytes text = {};
         int r;
 
         assert(c->is_open && !c->is_answered && !c->connection->out.data);
