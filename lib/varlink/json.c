@@ -95,26 +95,22 @@ int json_put_bool(Json *map, const char *key, bool value) {
 }
 
 int json_put_text(Json *map, const char *key, Bytes text) {
-        _cleanup_(json_dropp) Json *j = NULL;
         _cleanup_free_ char *escaped = NULL;
         int r;
 
         r = escape_new(text, &escaped);
         if (r < 0)
                 return error_trace(r);
-        j = json_object_new_string(escaped);
-        return error_trace(json_put(map, key, &j));
+        return error_trace(json_put_literal(map, key, escaped));
 }
 
 int json_put_hex(Json *map, const char *key, Bytes data) {
         _cleanup_free_ char *text = malloc(HEX_SIZE(data.n));
-        _cleanup_(json_dropp) Json *j = NULL;
 
         if (!text)
                 return error_origin(-ENOMEM);
         hex_encode(data, text, HEX_SIZE(data.n));
-        j = json_object_new_string(text);
-        return error_trace(json_put(map, key, &j));
+        return error_trace(json_put_literal(map, key, text));
 }
 
 /**
@@ -126,22 +122,20 @@ int json_put_hex(Json *map, const char *key, Bytes data) {
  * Return: 0 or -ENOMEM.
  */
 int json_put_base64(Json *map, const char *key, Bytes data) {
-        _cleanup_(json_dropp) Json *j = NULL;
         _cleanup_free_ char *text = NULL;
         int r;
 
         r = base64_encode(data, &text);
         if (r < 0)
                 return error_trace(r);
-        j = json_object_new_string(text);
-        return error_trace(json_put(map, key, &j));
+        return error_trace(json_put_literal(map, key, text));
 }
 
 /**
- * json_put_literal() - set a member to a text of ours, which is not escaped
+ * json_put_literal() - set a member to a text that needs no escaping: ours, or escaped already
  * @map:  the object
  * @key:  its name
- * @text: well-formed UTF-8 that came from nowhere outside
+ * @text: well-formed UTF-8, nothing in it as it came from outside
  *
  * Return: 0 or -ENOMEM.
  */

@@ -7,9 +7,11 @@
 See fuzz-tpm.c for what they are made of. With --check nothing is written; the exit status says
 whether all are there as made here. Other files (inputs that once broke something) are left alone.
 """
-import pathlib
 import struct
 import sys
+
+sys.dont_write_bytecode = True
+import seedfiles  # noqa: E402
 
 BANKS, CLOCK, PROBE, READ, EXTEND, FLUSH = range(6)
 FRESH = 0x80
@@ -70,20 +72,4 @@ def seeds():
     yield "probe-never-refused", b"\0" + ask(PROBE, RIGHT, RIGHT, RIGHT, RIGHT, raw(struct.pack(">HII", 0x8001, 10, 0)))
 
 
-def main():
-    check = "--check" in sys.argv[1:]
-    paths = [arg for arg in sys.argv[1:] if not arg.startswith("-")]
-    if len(paths) != 1:
-        sys.exit(__doc__)
-    directory, stale = pathlib.Path(paths[0]), 0
-    for name, data in seeds():
-        path = directory / name
-        if not check:
-            path.write_bytes(data)
-        elif not path.exists() or path.read_bytes() != data:
-            print(f"{path}: not as made here")
-            stale += 1
-    sys.exit(1 if stale else 0)
-
-
-main()
+seedfiles.run(__doc__, seeds())
