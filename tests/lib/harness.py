@@ -6,6 +6,8 @@ Environment:
   MESON_SOURCE_ROOT           the source tree; without it, the tree of this file
   IMA_REPLAY_SHARED           more lists: DIR/logs/{captured,published}; without it
                               ../shared beside the source tree, if it is there
+  STOP_AT_FIRST=1             the first check that fails ends the test (tests/controls/run: a
+                              broken tree is not waited for)
 A test exits with 0 (good), 1 (a check failed, or none ran) or 77 (skipped).
 """
 import functools
@@ -72,7 +74,9 @@ def check(good, name):
     Count.checks += 1
     if not good:
         Count.failed += 1
-        print("FAILED:", name)
+        print("FAILED:", name, flush=True)
+        if os.environ.get("STOP_AT_FIRST"):
+            finish()
     return good
 
 
