@@ -181,7 +181,7 @@ void report_status(const Extender *x, uint64_t now_usec, Status *ret_status) {
         s->mode = p->mode.mode;
         s->mode_reason = p->mode.reason;
         s->state = p->state;
-        s->reason = p->misfit != PLAN_REASON_NONE ? p->misfit : p->reason;
+        s->reason = plan_why(p);
         s->state_usec = p->state_usec;
         s->n_measured = report_n_measured(x);
         s->n_extended = report_n_extended(x);

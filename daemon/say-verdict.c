@@ -65,6 +65,11 @@ static void say_failed(const Extender *x) {
                         " fits the list cannot be told: it has no bank, or one that cannot be "
                         "calculated here",
                         p->main_pcr);
+        else if (p->misfit == PLAN_REASON_RECORD_MALFORMED ||
+                 p->misfit == PLAN_REASON_RECORD_DIGEST_WRONG)
+                message_error("the kernel extends by itself, but its list is broken: %s%s%s; "
+                              "nothing was extended",
+                              plan_reason_text(p), *trouble ? ": " : "", trouble);
         else if (p->state == PLAN_KERNEL_OWNS)
                 message_error(
                         "the kernel extends by itself, but PCR %" PRIu32

@@ -89,8 +89,8 @@ static void say_misfit(Say *s, const Extender *x, uint64_t now) {
         f.pcr = p->main_pcr;
         fact(FACT_TERMINAL, LOG_ERR, &f, now,
              "kernel_owns: PCR %" PRIu32
-             " does not fit the list of a kernel that extends by itself",
-             p->main_pcr);
+             " does not fit the list of a kernel that extends by itself: %s",
+             p->main_pcr, plan_reason_text(p));
 }
 
 static void say_chains(Say *s, const Extender *x, uint64_t now) {

@@ -17,6 +17,7 @@
 /* Steps, doubts, faults */
 void plan_enter(Plan *p, PlanState state, PlanReason reason);
 bool plan_only_observes(const Plan *p);
+void plan_note_misfit(Plan *p, PlanReason reason);
 
 int step_plain(PlanStepKind kind, PlanStep *ret_step);
 int step_settle(Plan *p, PlanState state, PlanReason reason, PlanStep *ret_step);

@@ -54,7 +54,7 @@ int on_record(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         p->is_released = false;
         p->active_usec = p->now_usec;
         if (!p->current.digest_fits) {
-                p->observed = PLAN_OBSERVED_MISFIT;
+                plan_note_misfit(p, PLAN_REASON_RECORD_DIGEST_WRONG);
                 return step_settle(p, PLAN_LIST_BROKEN, PLAN_REASON_RECORD_DIGEST_WRONG, ret_step);
         }
         return plan_on(p, ret_step);
@@ -251,7 +251,7 @@ int on_tidied(Plan *p, PlanStep *ret_step) {
 }
 
 int on_list_broken(Plan *p, PlanStep *ret_step) {
-        p->observed = PLAN_OBSERVED_MISFIT;
+        plan_note_misfit(p, PLAN_REASON_RECORD_MALFORMED);
         return step_settle(p, PLAN_LIST_BROKEN, PLAN_REASON_RECORD_MALFORMED, ret_step);
 }
 

@@ -60,6 +60,14 @@ bool plan_only_observes(const Plan *p) {
         return p->state == PLAN_KERNEL_OWNS;
 }
 
+/* Where the kernel extends, the state says just that; why it does not fit stands beside it. */
+void plan_note_misfit(Plan *p, PlanReason reason) {
+        if (!plan_only_observes(p))
+                return;
+        p->observed = PLAN_OBSERVED_MISFIT;
+        p->misfit = reason;
+}
+
 int step_plain(PlanStepKind kind, PlanStep *ret_step) {
         *ret_step = (PlanStep){ .kind = kind };
         return 0;
@@ -144,10 +152,7 @@ int plan_suspect(Plan *p, PlanState state, PlanReason reason, uint64_t mark, Pla
 
         if (s->state == state && s->reason == reason && s->mark == mark &&
             digest_set_equal(banks, &s->reading, reading) == banks) {
-                if (plan_only_observes(p)) {
-                        p->observed = PLAN_OBSERVED_MISFIT;
-                        p->misfit = reason;
-                }
+                plan_note_misfit(p, reason);
                 if (state == PLAN_SPLIT_BANKS && p->options.repairs_banks && !plan_only_observes(p))
                         return repair_begin(p, ret_step);
                 return step_settle(p, state, reason, ret_step);

@@ -112,13 +112,23 @@ const char *plan_reason_name_of(PlanReason reason, ModeReason mode_reason) {
 }
 
 /**
- * plan_reason_name() - why the plan is in its state, as in the varlink interface
+ * plan_why() - why the plan is in its state; where the kernel extends: why that does not fit, if so
+ * @p: the plan
+ *
+ * Return: the reason.
+ */
+PlanReason plan_why(const Plan *p) {
+        return p->misfit != PLAN_REASON_NONE ? p->misfit : p->reason;
+}
+
+/**
+ * plan_reason_name() - the name of plan_why(), as in the varlink interface
  * @p: the plan
  *
  * Return: a constant string.
  */
 const char *plan_reason_name(const Plan *p) {
-        return plan_reason_name_of(p->reason, p->mode.reason);
+        return plan_reason_name_of(plan_why(p), p->mode.reason);
 }
 
 /**
@@ -128,6 +138,7 @@ const char *plan_reason_name(const Plan *p) {
  * Return: a constant string.
  */
 const char *plan_reason_text(const Plan *p) {
-        return p->reason == PLAN_REASON_MODE ? mode_reason_text(p->mode.reason)
-                                             : reason_table[p->reason].text;
+        PlanReason why = plan_why(p);
+
+        return why == PLAN_REASON_MODE ? mode_reason_text(p->mode.reason) : reason_table[why].text;
 }

@@ -383,4 +383,5 @@ bool plan_is_terminal(PlanState state);
 const char *plan_state_name(PlanState state);
 const char *plan_reason_name(const Plan *p);
 const char *plan_reason_name_of(PlanReason reason, ModeReason mode_reason);
+PlanReason plan_why(const Plan *p);
 const char *plan_reason_text(const Plan *p);

@@ -88,6 +88,9 @@ def kernel_owned(scene, name, lists, raw, records):
     extends_nothing(f"{name}, one left out", scene, 4, root, rows(records)[:2] + rows(records)[3:], misfit)
     extends_nothing(f"{name}, one bank ahead", scene, 4, root, rows(records)[:3] + [{"sha256": rows(records)[3]["sha256"]}], misfit)
     extends_nothing(f"{name}, one bank foreign", scene, 4, root, rows(records) + [{"sha1": bytes(20)}], misfit)
+    root = scene.root(raw, lists)
+    root.show(raw + b"\xff" * 64, n + 1)
+    extends_nothing(f"{name}, list broken", scene, 4, root, rows(records), "but its list is broken: a record")
 
 
 def kernel_owned_zero(scene, name, lists, raw):

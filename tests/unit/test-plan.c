@@ -251,6 +251,34 @@ static void test_where_each_machine_ends(void **state) {
         assert_int_equal(n_wrong, 0);
 }
 
+/* Its state says who extends; why the PCR does not fit stands beside it. */
+static void test_says_what_does_not_fit_where_the_kernel_extends(void **state) {
+        static const struct {
+                void (*arrange)(Model *m);
+                PlanReason misfit;
+        } kernels[] = {
+                { arrange_kernel, PLAN_REASON_NONE },
+                { arrange_kernel_behind, PLAN_REASON_NONE },
+                { arrange_kernel_misfit, PLAN_REASON_FOREIGN_EXTEND },
+                { arrange_kernel_digest, PLAN_REASON_RECORD_DIGEST_WRONG },
+                { arrange_kernel_malformed, PLAN_REASON_RECORD_MALFORMED },
+        };
+
+        (void)state;
+        for (size_t k = 0; k < ELEMENTSOF(kernels); ++k) {
+                Model m;
+                Instance i;
+
+                setup(&m, false);
+                kernels[k].arrange(&m);
+                instance_start(&i, &m);
+                (void)instance_run(&i, &m, 3 * PLAN_SEC, STEPS_MAX);
+                assert_int_equal(i.plan.state, PLAN_KERNEL_OWNS);
+                assert_int_equal(i.plan.misfit, kernels[k].misfit);
+                model_deinit(&m);
+        }
+}
+
 /*
  * Terminal states
  */
@@ -365,6 +393,7 @@ static void test_nothing_is_extended_unless_in_bypass(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_where_each_machine_ends),
+                cmocka_unit_test(test_says_what_does_not_fit_where_the_kernel_extends),
                 cmocka_unit_test(test_no_way_out_of_a_terminal_state),
                 cmocka_unit_test(test_nothing_is_extended_unless_in_bypass),
         };
