@@ -174,6 +174,10 @@ static void test_n_done(void **state) {
         assert_int_equal(plan_n_done(&p), 0);
         p.chain[12].state = CHAIN_FOREIGN;
         assert_int_equal(plan_n_done(&p), 9);
+        p.chain[0].state = CHAIN_SEARCHING;
+        assert_int_equal(plan_n_done(&p), 0);
+        p.chain[0].state = CHAIN_HELD;
+        assert_int_equal(plan_n_done(&p), 9);
         p.state = PLAN_KERNEL_OWNS;
         assert_int_equal(plan_n_done(&p), 0);
         p.chain[10].held = 5;

@@ -289,6 +289,78 @@ static void test_contention_with_peace_between_does_not_add_up(void **state) {
         model_deinit(&m);
 }
 
+/* As often the guard is tried before it is left alone for a while. */
+static void test_tries_the_guard_eight_times(void **state) {
+        Act refusal = { .at = PLAN_STEP_PROBE, .fault.outcome = TPM_EXCLUSIVE, .times = SIZE_MAX };
+        size_t n_probes = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        act(&m, &refusal);
+        instance_start(&i, &m);
+        while (i.step.kind != PLAN_STEP_WAIT) {
+                n_probes += i.step.kind == PLAN_STEP_PROBE;
+                assert_true(instance_step(&i, &m));
+        }
+        assert_state(&i, &m, PLAN_BACKOFF, PLAN_REASON_TPM_CONTENDED);
+        assert_int_equal(n_probes, PLAN_CONTENDED_MAX);
+        model_deinit(&m);
+}
+
+/* What --oneshot sits out without --timeout=: six failures in a row, and no more. */
+static void test_pauses_six_times_before_it_waits(void **state) {
+        Act busy = { .at = PLAN_STEP_READ_CLOCK, .fault.outcome = TPM_BUSY, .times = SIZE_MAX };
+        size_t n_pauses = 0;
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, false);
+        act(&m, &busy);
+        instance_start(&i, &m);
+        while (i.step.kind != PLAN_STEP_WAIT) {
+                n_pauses += i.step.kind == PLAN_STEP_PAUSE;
+                assert_true(instance_step(&i, &m));
+        }
+        assert_int_equal(n_pauses, 6);
+        model_deinit(&m);
+}
+
+static ModelFault every_other_extend(Model *m, Instance *i, bool is_after, void *userdata) {
+        size_t *n = userdata;
+
+        (void)m;
+        if (is_after || i->step.kind != PLAN_STEP_EXTEND || ++*n % 2 == 0)
+                return (ModelFault){};
+        return (ModelFault){ .outcome = TPM_UNKNOWN };
+}
+
+/* A TPM that goes on is not waited for, whatever it does between; nor is one that does all well. */
+static void check_no_pause(bool is_faulty) {
+        size_t n_extends = 0;
+        Model m;
+        Instance i;
+
+        setup(&m, false);
+        m.hook = is_faulty ? every_other_extend : NULL;
+        m.userdata = &n_extends;
+        instance_start(&i, &m);
+        while (i.plan.state != PLAN_FOLLOW) {
+                assert_true(i.step.kind != PLAN_STEP_PAUSE && i.step.kind != PLAN_STEP_WAIT);
+                assert_true(instance_step(&i, &m));
+        }
+        assert_int_equal(i.plan.n_extended, m.n_list);
+        model_deinit(&m);
+}
+
+static void test_does_not_pause_while_it_gets_on(void **state) {
+        (void)state;
+        check_no_pause(false);
+        check_no_pause(true);
+}
+
 /* A look at the PCR after so many records, and no later. */
 static void test_looks_after_so_many_records(void **state) {
         size_t n = 0, n_most = 0;
@@ -364,6 +436,9 @@ int main(void) {
                 cmocka_unit_test(test_counts_the_record_that_ended_it),
                 cmocka_unit_test(test_faults_with_peace_between_do_not_add_up),
                 cmocka_unit_test(test_contention_with_peace_between_does_not_add_up),
+                cmocka_unit_test(test_tries_the_guard_eight_times),
+                cmocka_unit_test(test_pauses_six_times_before_it_waits),
+                cmocka_unit_test(test_does_not_pause_while_it_gets_on),
                 cmocka_unit_test(test_looks_after_so_many_records),
                 cmocka_unit_test(test_gives_up_after_ten_minutes),
         };
