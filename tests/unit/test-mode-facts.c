@@ -356,6 +356,7 @@ static void test_cmdline(void **state) {
         } rows[] = {
                 { "quiet kvm-arm.mode=protected ro\n", true },
                 { "kvm-arm.mode=protected", true },
+                { "1 kvm-arm.mode=protected", true },
                 { "kvm-arm.mode=nvhe kvm-arm.mode=protected", true },
                 { "kvm-arm.mode=protected kvm-arm.mode=nvhe", false },
                 { "xkvm-arm.mode=protected", false },
