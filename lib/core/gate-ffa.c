@@ -2,7 +2,7 @@
 /*
  * FF-A between the kernel and the TPM: core, partition, driver.
  */
-#include "core/gate-internal.h"
+#include "core/gate-ffa.h"
 
 static GateFact waits(Advice advice, KernelPart part) {
         return gate_fact(GATE_WAITING, advice, part);

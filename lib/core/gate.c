@@ -4,43 +4,9 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "core/gate-internal.h"
-
-/**
- * gate_thing_name() - the name of a thing, as in the varlink interface
- * @thing: the thing
- *
- * Return: a constant string.
- */
-const char *gate_thing_name(GateThing thing) {
-        static const char *const names[_GATE_THING_N] = {
-                [GATE_PKVM] = "pkvm",
-                [GATE_FFA] = "ffa",
-                [GATE_TEE_SUPPLICANT] = "tee_supplicant",
-                [GATE_TPM] = "tpm",
-        };
-
-        assert(thing < _GATE_THING_N);
-        return names[thing];
-}
-
-/**
- * gate_readiness_name() - the name of a readiness, as in the varlink interface
- * @readiness: the readiness
- *
- * Return: a constant string.
- */
-const char *gate_readiness_name(GateReadiness readiness) {
-        static const char *const names[_GATE_READINESS_N] = {
-                [GATE_NOT_NEEDED] = "not_needed",
-                [GATE_WAITING] = "waiting",
-                [GATE_READY] = "ready",
-                [GATE_DEAD] = "never",
-        };
-
-        assert(readiness < _GATE_READINESS_N);
-        return names[readiness];
-}
+#include "core/gate-ffa.h"
+#include "core/gate-tpm.h"
+#include "core/gate-view.h"
 
 /**
  * gate_outcome_name() - the name of an outcome
@@ -78,10 +44,6 @@ const char *gate_reason_name(GateReason reason) {
         return names[reason];
 }
 
-GateFact gate_fact(GateReadiness readiness, Advice advice, KernelPart part) {
-        return (GateFact){ .readiness = readiness, .advice = advice, .part = part };
-}
-
 /*
  * Final before PID 1. kmsg tells best; where it is whole and tells of no failure, /dev/kvm is proof
  * enough: finalize_pkvm() says nothing when it succeeds (kernel arch/arm64/kvm/pkvm.c).
@@ -116,7 +78,7 @@ static GateFact gate_judge_supplicant(const GateView *v) {
 /* Does it count for the outcome? Neither pKVM that nobody requires, nor an FF-A that only may lead
  * to a TPM. */
 static bool gate_counts(const GateView *v, GateThing thing) {
-        return (thing != GATE_PKVM || v->o->require_pkvm) &&
+        return (thing != GATE_PKVM || v->require_pkvm) &&
                (thing != GATE_FFA || v->source != GATE_FROM_MAYBE_FFA);
 }
 
@@ -160,7 +122,7 @@ static void gate_conclude(const GateView *v, GateVerdict *verdict) {
  * GATE_OPEN says that the kernel shows a TPM ready for commands; only a command proves it.
  */
 void gate_judge(const MachineFacts *facts, const GateOptions *options, GateVerdict *ret_verdict) {
-        GateView v = { .m = facts, .o = options };
+        GateView v = { .m = facts, .tpm = options->tpm, .require_pkvm = options->require_pkvm };
         GateVerdict verdict = {};
 
         verdict.facts[GATE_PKVM] = gate_judge_pkvm(facts);

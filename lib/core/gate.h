@@ -8,30 +8,7 @@
  */
 #pragma once
 
-#include "core/advice.h"
-
-/* In the order of cause and effect; the names are those of the varlink interface. */
-typedef enum GateThing {
-        GATE_PKVM,
-        GATE_FFA,
-        GATE_TEE_SUPPLICANT,
-        GATE_TPM,
-        _GATE_THING_N,
-} GateThing;
-
-typedef enum GateReadiness {
-        GATE_NOT_NEEDED,
-        GATE_WAITING,
-        GATE_READY,
-        GATE_DEAD, /* "never" */
-        _GATE_READINESS_N,
-} GateReadiness;
-
-typedef struct GateFact {
-        GateReadiness readiness;
-        Advice advice;   /* why it is not ready */
-        KernelPart part; /* the driver that the advice is about */
-} GateFact;
+#include "core/gate-fact.h"
 
 typedef enum GateOutcome {
         GATE_OPEN,
@@ -68,8 +45,6 @@ typedef struct GateVerdict {
         char device[GATE_DEVICE_MAX]; /* /dev/tpmrmN, empty where there is none */
 } GateVerdict;
 
-const char *gate_thing_name(GateThing thing);
-const char *gate_readiness_name(GateReadiness readiness);
 const char *gate_outcome_name(GateOutcome outcome);
 const char *gate_reason_name(GateReason reason);
 void gate_judge(const MachineFacts *facts, const GateOptions *options, GateVerdict *ret_verdict);

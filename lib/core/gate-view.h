@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * gate-internal.h -- what the files of gate share.
+ * gate-view.h -- the machine as the judges of the gate see it: its chip, or what announces one.
  */
 #pragma once
 
-#include "core/gate.h"
+#include "core/machine.h"
 
 /* Where a TPM that is not there is to come from. */
 typedef enum GateSource {
@@ -22,15 +22,13 @@ typedef enum GateSource {
 
 typedef struct GateView {
         const MachineFacts *m;
-        const GateOptions *o;
+        const char *tpm;       /* TPM=, as in GateOptions */
+        bool require_pkvm;     /* RequirePKVM=yes */
         const ChipFacts *chip; /* or NULL */
         GateSource source;
 } GateView;
 
-GateFact gate_fact(GateReadiness readiness, Advice advice, KernelPart part);
 bool gate_chip_is_ffa(const MachineFacts *m, const ChipFacts *chip);
 bool gate_chip_is_ftpm(const ChipFacts *chip);
 const ChipFacts *gate_choose(const MachineFacts *m, const char *tpm);
 GateSource gate_source(const MachineFacts *m);
-GateFact gate_judge_ffa(const GateView *v);
-GateFact gate_judge_tpm(const GateView *v, const GateFact *ffa);
