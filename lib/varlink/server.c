@@ -2,6 +2,8 @@
 /*
  * server.c -- who is let in, and whose turn it is.
  */
+#include "varlink/server.h"
+
 #include <assert.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -16,18 +18,24 @@
 #define SERVER_ACCEPT_MAX        16U /* in one turn of the loop */
 #define SERVER_ACCEPT_RETRY_USEC 1000000
 #define SERVER_KEEP_USEC         (UINT64_C(60) * 1000000) /* who asked something may be silent */
+#define SERVER_SLICE_USEC        4000 /* of steps, before the loop has its turn again */
 
-/**
- * server_queue_room() - how large a reply may be that has to wait in memory
- * @s:      the server
- * @socket: where it goes
- *
- * Return: bytes.
- */
-size_t server_queue_room(const VarlinkServer *s, const VarlinkSocket *socket) {
-        size_t max = VARLINK_QUEUED_MAX - (socket->is_small ? 0 : VARLINK_QUEUED_KEPT);
+/* End a connection; its place is free then. Not while its handler runs. */
+static void server_drop(VarlinkPlace *p) {
+        VarlinkServer *s = p->server;
 
-        return s->n_queued < max ? max - s->n_queued : 0;
+        p->connection = connection_free(p->connection);
+        --s->n_connections;
+        /* There is a descriptor now. */
+        s->accept_usec = s->accept_usec == LOOP_FOREVER ? LOOP_FOREVER : 0;
+}
+
+static int server_on_link(LoopWatch *w, uint32_t events) {
+        VarlinkPlace *p = w->userdata;
+
+        if (connection_move(p->connection, events) < 0)
+                server_drop(p);
+        return 0;
 }
 
 /*
@@ -38,7 +46,7 @@ static size_t server_count(const VarlinkServer *s, uid_t uid) {
         size_t n = 0;
 
         for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX; ++i)
-                n += s->connection[i] && s->connection[i]->uid == uid;
+                n += s->place[i].connection && s->place[i].connection->link.uid == uid;
         return n;
 }
 
@@ -48,15 +56,15 @@ static uid_t server_most_uid(const VarlinkServer *s, uid_t uid) {
         uid_t most = uid;
 
         for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX; ++i) {
-                const VarlinkConnection *c = s->connection[i];
+                const VarlinkConnection *c = s->place[i].connection;
                 size_t n;
 
-                if (!c || c->uid == 0 || c->uid == most)
+                if (!c || c->link.uid == 0 || c->link.uid == most)
                         continue;
-                n = server_count(s, c->uid);
+                n = server_count(s, c->link.uid);
                 if (n > n_most) {
                         n_most = n;
-                        most = c->uid;
+                        most = c->link.uid;
                 }
         }
         return most;
@@ -64,27 +72,31 @@ static uid_t server_most_uid(const VarlinkServer *s, uid_t uid) {
 
 /* Who has never asked anything goes first, then who has been silent for the longest time. */
 static bool server_is_dearer(const VarlinkConnection *a, const VarlinkConnection *b) {
-        return a->has_asked != b->has_asked ? a->has_asked : a->active_usec > b->active_usec;
+        return a->has_asked != b->has_asked ? a->has_asked
+                                            : a->link.active_usec > b->link.active_usec;
 }
 
 static bool server_may_drop(const VarlinkConnection *c, uint64_t now) {
-        return connection_is_idle(c) && (!c->has_asked || c->active_usec + SERVER_KEEP_USEC <= now);
+        return connection_is_idle(c) &&
+               (!c->has_asked || c->link.active_usec + SERVER_KEEP_USEC <= now);
 }
 
 /* Make room. */
 static bool server_drop_idle(VarlinkServer *s, uid_t uid) {
-        VarlinkConnection *least = NULL;
+        VarlinkPlace *least = NULL;
         uint64_t now = now_usec();
 
-        for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX; ++i) {
-                VarlinkConnection *c = s->connection[i];
+        for (VarlinkPlace *p = s->place; p < s->place + VARLINK_CONNECTIONS_MAX; ++p) {
+                const VarlinkConnection *c = p->connection;
 
-                if (c && c->uid == uid && server_may_drop(c, now) &&
-                    (!least || server_is_dearer(least, c)))
-                        least = c;
+                if (c && c->link.uid == uid && server_may_drop(c, now) &&
+                    (!least || server_is_dearer(least->connection, c)))
+                        least = p;
         }
-        connection_free(least);
-        return least != NULL;
+        if (!least)
+                return false;
+        server_drop(least);
+        return true;
 }
 
 /* Return: whether there is room for one more of this uid, made if need be. */
@@ -97,10 +109,18 @@ static bool server_admit(VarlinkServer *s, uid_t uid) {
                server_drop_idle(s, uid);
 }
 
-static void server_take_in(VarlinkListener *l, int *fd) {
+static VarlinkPlace *server_free_place(VarlinkServer *s) {
+        for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX; ++i)
+                if (!s->place[i].connection)
+                        return &s->place[i];
+        return NULL;
+}
+
+static void server_take_in(const VarlinkListener *l, int *fd) {
         VarlinkServer *s = l->server;
+        LoopWatch watch = { .fd = *fd, .call = server_on_link };
         const int no = 0;
-        VarlinkConnection *c;
+        VarlinkPlace *p;
         struct ucred who;
         socklen_t n = sizeof(who);
 
@@ -108,15 +128,13 @@ static void server_take_in(VarlinkListener *l, int *fd) {
                 return;
         /* Best effort; what comes all the same is closed. */
         (void)setsockopt(*fd, SOL_SOCKET, SO_PASSRIGHTS, &no, sizeof(no));
-        if (connection_new(s, l->socket, fd, who.uid, &c) < 0)
+        p = server_free_place(s);
+        assert(p); /* server_admit() */
+        watch.userdata = p;
+        if (connection_new(&s->share, &l->served, &watch, who.uid, &p->connection) < 0)
                 return;
-        for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX; ++i)
-                if (!s->connection[i]) {
-                        s->connection[i] = c;
-                        ++s->n_connections;
-                        return;
-                }
-        assert(false); /* server_admit() */
+        (void)take_fd(fd);
+        ++s->n_connections;
 }
 
 static int server_on_listen(LoopWatch *w, uint32_t events) {
@@ -134,7 +152,7 @@ static int server_on_listen(LoopWatch *w, uint32_t events) {
                         return 0;
                 /* No descriptors, no memory: look away for a while, and do not spin. */
                 l->server->accept_usec = now_usec() + SERVER_ACCEPT_RETRY_USEC;
-                return error_trace(loop_watch(l->server->loop, w, 0));
+                return error_trace(loop_watch(l->server->share.loop, w, 0));
         }
         return 0;
 }
@@ -144,7 +162,7 @@ static int server_accept_again(VarlinkServer *s, uint64_t now_usec) {
                 return 0;
         s->accept_usec = LOOP_FOREVER;
         for (size_t i = 0; i < s->n_listeners; ++i) {
-                int r = loop_watch(s->loop, &s->listener[i].watch, EPOLLIN);
+                int r = loop_watch(s->share.loop, &s->listener[i].watch, EPOLLIN);
 
                 if (r < 0)
                         return error_trace(r);
@@ -158,7 +176,7 @@ static int server_accept_again(VarlinkServer *s, uint64_t now_usec) {
 
 /* Only as many are resumed for room as there is room for: what they make would be made in vain. */
 static bool server_gives_room(const VarlinkConnection *c, size_t *taken) {
-        size_t room = server_queue_room(c->server, c->socket), n = c->call.n_wanted;
+        size_t room = link_room(&c->link), n = c->call.n_wanted;
 
         if (n == 0 || room < *taken || n > room - *taken)
                 return false;
@@ -166,11 +184,12 @@ static bool server_gives_room(const VarlinkConnection *c, size_t *taken) {
         return true;
 }
 
-static void server_look(VarlinkConnection *c, uint64_t now_usec, bool is_woken, size_t *taken) {
+static void server_look(VarlinkPlace *p, uint64_t now_usec, bool is_woken, size_t *taken) {
+        VarlinkConnection *c = p->connection;
         bool is_late = connection_until(c) <= now_usec;
 
-        if (connection_feed(c) < 0 || (is_late && (c->out.data || !c->call.is_open)))
-                connection_free(c);
+        if (connection_feed(c) < 0 || (is_late && (c->link.out.data || !c->call.is_open)))
+                server_drop(p);
         else if (c->call.is_held)
                 c->call.is_due |= is_late || is_woken || server_gives_room(c, taken);
 }
@@ -180,12 +199,12 @@ static void server_look_at_all(VarlinkServer *s, uint64_t now_usec) {
         size_t taken = 0;
 
         /* What is freed or said from here on is for the next time. */
-        s->is_woken = s->has_room = false;
+        s->is_woken = s->share.has_room = false;
         for (size_t k = 0; k < VARLINK_CONNECTIONS_MAX; ++k) {
-                VarlinkConnection *c = s->connection[(s->turn[0] + k) % VARLINK_CONNECTIONS_MAX];
+                VarlinkPlace *p = &s->place[(s->turn[0] + k) % VARLINK_CONNECTIONS_MAX];
 
-                if (c)
-                        server_look(c, now_usec, is_woken, &taken);
+                if (p->connection)
+                        server_look(p, now_usec, is_woken, &taken);
         }
 }
 
@@ -196,13 +215,13 @@ static void server_round(VarlinkServer *s, bool is_small, uint64_t now) {
 
         for (size_t k = 0; k < VARLINK_CONNECTIONS_MAX; ++k) {
                 size_t i = (first + k) % VARLINK_CONNECTIONS_MAX;
-                VarlinkConnection *c = s->connection[i];
+                VarlinkConnection *c = s->place[i].connection;
 
-                if (!c || c->socket->is_small != is_small || !connection_has_work(c))
+                if (!c || c->link.is_small != is_small || !connection_has_work(c))
                         continue;
                 s->turn[is_small] = i + 1;
                 if (connection_step(c, now) < 0)
-                        connection_free(c);
+                        server_drop(&s->place[i]);
                 if (now_usec() >= end_usec)
                         break;
         }
@@ -230,12 +249,13 @@ int varlink_server_run(VarlinkServer *s, uint64_t now_usec, uint64_t *ret_until_
         r = server_accept_again(s, now_usec);
         if (r < 0)
                 return error_trace(r);
-        until = s->is_woken || s->has_room ? 0 : s->accept_usec;
-        for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX && until > 0; ++i)
-                if (s->connection[i])
-                        until = connection_has_work(s->connection[i])
-                                        ? 0
-                                        : MIN_OF(until, connection_until(s->connection[i]));
+        until = s->is_woken || s->share.has_room ? 0 : s->accept_usec;
+        for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX && until > 0; ++i) {
+                const VarlinkConnection *c = s->place[i].connection;
+
+                if (c)
+                        until = connection_has_work(c) ? 0 : MIN_OF(until, connection_until(c));
+        }
         *ret_until_usec = until;
         return 0;
 }
@@ -286,9 +306,9 @@ int varlink_server_listen(VarlinkServer *s, const VarlinkSocket *socket, int *fd
         *l = (VarlinkListener){
                 .server = s,
                 .watch = { .fd = *fd, .call = server_on_listen, .userdata = l },
-                .socket = socket,
+                .served = { .socket = socket, .info = &s->info, .userdata = s->userdata },
         };
-        r = loop_watch(s->loop, &l->watch, EPOLLIN);
+        r = loop_watch(s->share.loop, &l->watch, EPOLLIN);
         if (r < 0)
                 return error_trace(r);
         (void)take_fd(fd);
@@ -311,10 +331,12 @@ int varlink_server_new(Loop *loop, const VarlinkInfo *info, void *userdata,
 
         if (!s)
                 return error_origin(-ENOMEM);
-        s->loop = loop;
+        s->share.loop = loop;
         s->info = *info;
         s->userdata = userdata;
         s->accept_usec = LOOP_FOREVER;
+        for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX; ++i)
+                s->place[i].server = s;
         *ret_server = s;
         return 0;
 }
@@ -329,9 +351,9 @@ VarlinkServer *varlink_server_free(VarlinkServer *s) {
         if (!s)
                 return NULL;
         for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX; ++i)
-                connection_free(s->connection[i]);
+                connection_free(s->place[i].connection);
         for (size_t i = 0; i < s->n_listeners; ++i) {
-                loop_forget(s->loop, &s->listener[i].watch);
+                loop_forget(s->share.loop, &s->listener[i].watch);
                 closep(&s->listener[i].watch.fd);
         }
         free(s);

@@ -167,7 +167,7 @@ static void to_server(uint8_t how, Bytes in) {
         HOLDS(close(fd) == 0);
         turn(3);
         HOLDS(world.n_held == 0 && world.server->n_connections == 0);
-        HOLDS(world.server->n_queued == 0 && world.server->n_requests == 0);
+        HOLDS(world.server->share.n_queued == 0 && world.server->share.n_requests == 0);
 }
 
 /* Through a socket of its own; the client connects by path only, so one is made of /proc. */

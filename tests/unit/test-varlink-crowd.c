@@ -65,7 +65,8 @@ static size_t count_of(uid_t uid) {
         size_t n = 0;
 
         for (size_t i = 0; i < VARLINK_CONNECTIONS_MAX; ++i)
-                n += w.server->connection[i] && w.server->connection[i]->uid == uid;
+                n += w.server->place[i].connection &&
+                     w.server->place[i].connection->link.uid == uid;
         return n;
 }
 

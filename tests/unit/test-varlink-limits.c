@@ -38,7 +38,7 @@ static void test_request(void **state) {
                 }
                 free(text);
                 check_close(fd);
-                assert_int_equal(w.server->n_requests, 0);
+                assert_int_equal(w.server->share.n_requests, 0);
         }
 }
 
@@ -119,14 +119,14 @@ static void test_reply_time(void **state) {
         call_large(fd, VARLINK_REPLY_LARGE_MAX - 100);
         call_large(slow, VARLINK_REPLY_LARGE_MAX - 100);
         turn(3);
-        assert_true(w.server->n_queued > 2 * VARLINK_REPLY_MAX);
+        assert_true(w.server->share.n_queued > 2 * VARLINK_REPLY_MAX);
         pass(VARLINK_DRAIN_USEC - SEC);
         assert_int_equal(drain(fd), VARLINK_REPLY_LARGE_MAX - 100 + 27);
         check_open(fd);
-        assert_true(get(slow) && w.server->n_queued > 0);
+        assert_true(get(slow) && w.server->share.n_queued > 0);
         turn(2);
         pass(2 * SEC);
-        assert_int_equal(w.server->n_queued, 0);
+        assert_int_equal(w.server->share.n_queued, 0);
         assert_int_equal(w.server->n_connections, 1);
         check_open(fd);
         check_close(fd);
@@ -164,7 +164,7 @@ static void test_queued(void **state) {
                 fd[i] = client();
                 call_large(fd[i], VARLINK_REPLY_LARGE_MAX - 100);
                 turn(2);
-                assert_true(w.server->n_queued <= VARLINK_QUEUED_MAX - VARLINK_QUEUED_KEPT);
+                assert_true(w.server->share.n_queued <= VARLINK_QUEUED_MAX - VARLINK_QUEUED_KEPT);
         }
         assert_true(w.n_no_room > 0);
         ROW("nothing spins meanwhile");
@@ -187,7 +187,7 @@ static void test_queued(void **state) {
         for (size_t i = 0; i < n; ++i)
                 assert_int_equal(drain(fd[i]), VARLINK_REPLY_LARGE_MAX - 100 + 27);
         assert_int_equal(drain(error), sizeof(long_text) - 1 + 34);
-        assert_int_equal(w.server->n_queued, 0);
+        assert_int_equal(w.server->share.n_queued, 0);
         for (size_t i = 0; i < n; ++i)
                 assert_int_equal(close(fd[i]), 0);
         check_close(error);
@@ -205,7 +205,7 @@ static void test_stream_of_slow_reader(void **state) {
                 ".Stream\",\"more\":true,\"parameters\":{\"n\":50,\"text\":\"x\"}}");
         turn(100);
         n_made = w.n_resumed;
-        assert_true(n_made < 5 && w.server->n_queued <= 200100);
+        assert_true(n_made < 5 && w.server->share.n_queued <= 200100);
         for (unsigned i = 0; i < 5; ++i) {
                 varlink_server_wake(w.server);
                 turn(2);
@@ -214,7 +214,7 @@ static void test_stream_of_slow_reader(void **state) {
         for (unsigned i = 0; i < 1000 && n < 50 * 200000; ++i) {
                 n += drain(fd);
                 turn(1);
-                assert_true(w.server->n_queued <= 200100);
+                assert_true(w.server->share.n_queued <= 200100);
         }
         assert_int_equal(w.n_resumed, 49);
         assert_int_equal(w.n_freed, 1);
@@ -232,11 +232,11 @@ static void test_requests(void **state) {
                 fd[i] = client();
                 put_bytes(fd[i], half, VARLINK_REQUEST_MAX - 1);
                 turn(2);
-                assert_true(w.server->n_requests <= VARLINK_REQUESTS_MAX);
+                assert_true(w.server->share.n_requests <= VARLINK_REQUESTS_MAX);
         }
         turn(40);
-        assert_true(w.server->n_requests > VARLINK_REQUESTS_MAX / 2);
-        assert_true(w.server->n_requests <= VARLINK_REQUESTS_MAX);
+        assert_true(w.server->share.n_requests > VARLINK_REQUESTS_MAX / 2);
+        assert_true(w.server->share.n_requests <= VARLINK_REQUESTS_MAX);
         good = client();
         check_open(good);
         ROW("their time is up, or they go");
@@ -248,7 +248,7 @@ static void test_requests(void **state) {
         check_got(fd[N / 2], NULL); /* not JSON, but taken whole */
         pass(VARLINK_REQUEST_USEC + SEC);
         assert_int_equal(w.server->n_connections, 1);
-        assert_int_equal(w.server->n_requests, 0);
+        assert_int_equal(w.server->share.n_requests, 0);
         check_open(good);
         for (size_t i = N / 2; i < N; ++i)
                 assert_int_equal(close(fd[i]), 0);

@@ -271,7 +271,7 @@ static void test_fds(void **state) {
 
                 /* As on older kernels: they come, and end it. */
                 if (i >= 2)
-                        (void)setsockopt(w.server->connection[0]->watch.fd, SOL_SOCKET,
+                        (void)setsockopt(w.server->place[0].connection->link.watch.fd, SOL_SOCKET,
                                          SO_PASSRIGHTS, &yes, sizeof(yes));
 
                 if (n_before > 0)

@@ -145,7 +145,7 @@ static inline int make_reply(VarlinkCall *c, Held *h) {
 static inline int on_resume(VarlinkCall *c, void *state, uint64_t now) {
         (void)now;
         ++w.n_resumed;
-        assert_null(c->connection->out.data);
+        assert_null(c->link->out.data);
         return w.r_hold != 0 ? w.r_hold : make_reply(c, state);
 }
 

@@ -1,16 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * server-call.c -- a message becomes a call, and what is answered to it.
+ * A message becomes a call, and what is answered to it.
  */
+#include "varlink/call-internal.h"
+
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "varlink/idl.h"
-#include "varlink/server-internal.h"
+#include "varlink/limits.h"
 
 #define SERVICE "org.varlink.service"
+
+/**
+ * call_of() - no call yet
+ * @link:   where it will come from; borrowed
+ * @served: what is served there; borrowed
+ *
+ * Return: it, closed.
+ */
+VarlinkCall call_of(VarlinkLink *link, const VarlinkServed *served) {
+        return (VarlinkCall){ .link = link, .served = served };
+}
 
 /**
  * call_deinit() - end a call, answered or not
@@ -20,7 +33,7 @@ void call_deinit(VarlinkCall *c) {
         if (c->is_held && c->hold.free)
                 c->hold.free(c->state);
         json_drop(c->message);
-        *c = (VarlinkCall){ .connection = c->connection };
+        *c = call_of(c->link, c->served);
 }
 
 /*
@@ -48,15 +61,15 @@ static int call_reply(const char *error, bool continues, Json **parameters, Json
 /* The one way out. A call that is oneway has no replies, whatever its handler thinks. */
 static int call_answer(VarlinkCall *c, const char *error, bool continues, Json **parameters,
                        int *fd) {
-        size_t max = c->connection->socket->is_small ? VARLINK_REPLY_MAX : VARLINK_REPLY_LARGE_MAX;
+        size_t max = c->served->socket->is_small ? VARLINK_REPLY_MAX : VARLINK_REPLY_LARGE_MAX;
         _cleanup_(json_dropp) Json *given = parameters ? TAKE(*parameters) : NULL, *reply = NULL;
         _cleanup_close_ int given_fd = fd ? take_fd(fd) : -1;
         Bytes text = {};
         int r;
 
-        assert(c->is_open && !c->is_answered && !c->connection->out.data);
+        assert(c->is_open && !c->is_answered && !c->link->out.data);
         assert(!continues || c->wants_more);
-        if (!c->is_oneway && !c->connection->is_broken) {
+        if (!c->is_oneway && !c->link->is_broken) {
                 r = call_reply(error, continues, &given, &reply);
                 if (r == 0)
                         r = json_text(reply, &text);
@@ -64,10 +77,10 @@ static int call_answer(VarlinkCall *c, const char *error, bool continues, Json *
                         return error_trace(r);
                 if (++text.n > max) /* its NUL, too */
                         return VARLINK_E_TOO_LARGE;
-                r = connection_put(c->connection, text, &given_fd);
-                c->n_wanted = r == VARLINK_E_NO_ROOM ? text.n : 0;
+                r = link_put(c->link, text, &given_fd);
+                c->n_wanted = r == LINK_E_NO_ROOM ? text.n : 0;
                 if (r != 0)
-                        return error_trace(r);
+                        return r < 0 ? error_trace(r) : VARLINK_E_NO_ROOM;
         }
         c->is_answered = !continues;
         c->is_due = true; /* with the next reply, unless this one has to wait */
@@ -119,7 +132,7 @@ static int call_error_about(VarlinkCall *c, const char *name, const char *key, B
         _cleanup_(json_dropp) Json *parameters = NULL;
         int r;
 
-        what.n = MIN_OF(what.n, (size_t)SERVER_REPLY_SMALL / 16);
+        what.n = MIN_OF(what.n, (size_t)VARLINK_REPLY_SMALL / 16);
         r = json_map(&parameters);
         if (r == 0)
                 r = json_put_text(parameters, key, what);
@@ -180,7 +193,7 @@ bool varlink_call_wants_more(const VarlinkCall *c) {
  * Return: the uid that the connection was made by (SO_PEERCRED).
  */
 uid_t varlink_call_uid(const VarlinkCall *c) {
-        return c->connection->uid;
+        return c->link->uid;
 }
 
 /**
@@ -205,8 +218,8 @@ void varlink_call_hold(VarlinkCall *c, const VarlinkHold *hold, void *state, uin
 static const VarlinkInterface *call_interface(const VarlinkCall *c, Bytes name);
 
 static int service_info(VarlinkCall *c, void *userdata) {
-        const VarlinkSocket *socket = c->connection->socket;
-        const VarlinkInfo *info = &c->connection->server->info;
+        const VarlinkSocket *socket = c->served->socket;
+        const VarlinkInfo *info = c->served->info;
         _cleanup_(json_dropp) Json *map = NULL, *names = NULL;
         const char *bad;
         int r;
@@ -284,7 +297,7 @@ static const VarlinkInterface service = {
  */
 
 static const VarlinkInterface *call_interface(const VarlinkCall *c, Bytes name) {
-        const VarlinkSocket *socket = c->connection->socket;
+        const VarlinkSocket *socket = c->served->socket;
 
         if (bytes_equal_text(name, SERVICE))
                 return &service;
@@ -312,7 +325,7 @@ static int call_dispatch(VarlinkCall *c, Bytes method, bool is_upgrade) {
                 if (is_upgrade || !interface->methods[i].call)
                         return call_error_about(c, SERVICE ".MethodNotImplemented", "method",
                                                 method);
-                return interface->methods[i].call(c, c->connection->server->userdata);
+                return interface->methods[i].call(c, c->served->userdata);
         }
         return call_error_about(c, SERVICE ".MethodNotFound", "method", method);
 }
