@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
-#include "daemon/serve-internal.h"
+#include "daemon/serve-extender-internal.h"
 #include "os/anchor-file.h"
 #include "os/lookout.h"
 #include "os/message.h"
@@ -85,6 +85,35 @@ static void serve_changed(Serve *s) {
         varlink_server_wake(s->server);
 }
 
+/**
+ * serve_note_verified() - remember how far a bank was seen to fit
+ * @s:   the server
+ * @pcr: of TPM_PCR_N
+ * @alg: the bank
+ * @n:   so many records were in it; 0: nothing new is known
+ *
+ * Return: the most that it was ever seen to fit at; 0: never.
+ */
+uint64_t serve_note_verified(Serve *s, uint32_t pcr, DigestAlg alg, uint64_t n) {
+        uint64_t *last = &s->last_verified[pcr][alg];
+
+        *last = MAX_OF(*last, n);
+        return *last;
+}
+
+/**
+ * serve_note_status() - remember how far each bank fits by the newest status
+ * @s: the server; it has a status
+ */
+void serve_note_status(Serve *s) {
+        for (uint32_t i = 0; i < s->status.n_pcrs; ++i) {
+                const StatusPcr *p = &s->status.pcr[i];
+
+                FOREACH_BANK(alg, p->is_held ? p->banks : 0)
+                        (void)serve_note_verified(s, p->pcr, alg, p->n_verified);
+        }
+}
+
 static void serve_know_nothing(Serve *s, uint64_t now) {
         char boot_id[BOOT_ID_SIZE];
 
@@ -117,7 +146,7 @@ static void serve_take_status(Serve *s, const PeerMessage *m, uint64_t now) {
         if (!is_news)
                 return;
         s->status = m->status;
-        serve_read_note(s->read, &s->status);
+        serve_note_status(s);
         serve_changed(s);
         if (s->spool.list_fd >= 0 && s->spool_of == s->status.spool_generation) {
                 s->spool.n_records = s->status.spool_n_records;

@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "daemon/serve-methods.h"
 #include "daemon/serve-read.h"
 #include "daemon/serve-record.h"
 #include "varlink/idl.h"
+#include "varlink/limits.h"
 
 #define LIST_FRAME    512U                             /* of a reply, around its records */
 #define LIST_TEXT_MAX (VARLINK_REPLY_MAX - LIST_FRAME) /* characters of records */

@@ -7,8 +7,9 @@
 
 #include "base/error.h"
 #include "core/gate.h"
+#include "daemon/serve-extender.h"
+#include "daemon/serve-methods.h"
 #include "daemon/serve-words.h"
-#include "daemon/serve.h"
 #include "varlink/idl.h"
 
 static const VarlinkMethod methods[] = {

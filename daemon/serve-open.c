@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "core/cel.h"
 #include "core/render.h"
+#include "daemon/serve-methods.h"
 #include "daemon/serve-read.h"
 
 #define OPEN_SIZE_MAX (UINT64_C(32) << 20)

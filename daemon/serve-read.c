@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/error.h"
+#include "daemon/serve-extender-internal.h"
 
 /**
  * serve_read_new() - what all calls share
@@ -51,28 +52,21 @@ ServeRead *serve_read_free(ServeRead *r) {
         return NULL;
 }
 
+/**
+ * serve_read() - the server's own
+ * @s: the server
+ *
+ * Return: borrowed from @s.
+ */
+ServeRead *serve_read(const Serve *s) {
+        return s->read;
+}
+
 static const StatusPcr *status_pcr(const Status *status, uint32_t pcr) {
         for (uint32_t i = 0; i < status->n_pcrs; ++i)
                 if (status->pcr[i].pcr == pcr)
                         return &status->pcr[i];
         return NULL;
-}
-
-/**
- * serve_read_note() - remember how far each bank was seen to fit
- * @r:      shared by all
- * @status: that came
- */
-void serve_read_note(ServeRead *r, const Status *status) {
-        for (uint32_t i = 0; i < status->n_pcrs; ++i) {
-                const StatusPcr *p = &status->pcr[i];
-
-                FOREACH_BANK(alg, p->is_held ? p->banks : 0) {
-                        uint64_t *last = &r->last_verified[p->pcr][alg];
-
-                        *last = MAX_OF(*last, p->n_verified);
-                }
-        }
 }
 
 /* Are these the files that were looked at before? If not, or if V(0) is another, forget all. */

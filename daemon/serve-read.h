@@ -16,8 +16,9 @@
 
 #include "core/place.h"
 #include "core/replay.h"
-#include "daemon/serve.h"
+#include "daemon/serve-extender.h"
 #include "os/spool-reader.h"
+#include "varlink/call.h"
 
 #define SERVE_STEP_BYTES  (64U << 10)
 #define SERVE_RECORD_COST 64U /* of each record, besides its bytes */
@@ -37,7 +38,7 @@ typedef struct ServeView {
         bool is_growing;      /* those between n_spooled and n_wanted will come */
 } ServeView;
 
-struct ServeRead {
+typedef struct ServeRead {
         SpoolReader *reader;
         Hashers hashers;
         BankMask banks; /* that there is a hasher for */
@@ -50,8 +51,7 @@ struct ServeRead {
         size_t step_left; /* bytes that the step may still read */
 
         unsigned n_opening, n_verifying;
-        uint64_t last_verified[TPM_PCR_N][_DIGEST_ALG_N]; /* counts that were seen to fit, or 0 */
-};
+} ServeRead;
 
 enum {
         _SERVE_READ_E_SUCCESS,
@@ -61,6 +61,10 @@ enum {
         SERVE_READ_E_NONE,  /* no position has this value */
 };
 
+int serve_read_new(ServeRead **ret_read);
+ServeRead *serve_read_free(ServeRead *r);
+DEFINE_CLEANUP(ServeRead, serve_read_free);
+ServeRead *serve_read(const Serve *s);
 int serve_read_look(Serve *s, bool wants_pending, ServeView *ret_view);
 int serve_read_get(ServeRead *r, uint64_t position, SpoolRecord *ret_record);
 BankMask serve_read_banks(const ServeRead *r, const Status *status, uint32_t pcr);

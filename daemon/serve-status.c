@@ -5,8 +5,9 @@
 #include <errno.h>
 
 #include "base/error.h"
+#include "daemon/serve-extender.h"
+#include "daemon/serve-methods.h"
 #include "daemon/serve-words.h"
-#include "daemon/serve.h"
 #include "varlink/idl.h"
 
 #define STATUS_ERROR(name)   "org.imareplay.status." name

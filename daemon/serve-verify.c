@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "core/near.h"
+#include "daemon/serve-methods.h"
 #include "daemon/serve-read.h"
 
 #define VERIFY_AT_ONCE     2U
@@ -237,12 +238,10 @@ static int verify_put_reason(const VerifyJob *job, uint32_t pcr, DigestAlg alg, 
 static int verify_put_bank(const VerifyCall *call, const StatusPcr *p, DigestAlg alg, Json *list) {
         const VerifyJob *job = call->job;
         const VerifyBank *b = &job->bank[p->pcr][alg];
-        uint64_t *last = &serve_read(call->serve)->last_verified[p->pcr][alg];
+        uint64_t last = serve_note_verified(call->serve, p->pcr, alg, b->fits ? b->k : 0);
         _cleanup_(json_dropp) Json *map = NULL;
         int r;
 
-        if (b->fits)
-                *last = MAX_OF(*last, b->k);
         r = json_map(&map);
         if (r == 0)
                 r = json_put_u64(map, "pcr", p->pcr);
@@ -255,8 +254,8 @@ static int verify_put_bank(const VerifyCall *call, const StatusPcr *p, DigestAlg
                                  digest_bytes(alg, &job->replay.chain[p->pcr].value.of[alg]));
         if (r == 0 && b->fits)
                 r = json_put_u64(map, "verified", b->k);
-        if (r == 0 && *last > 0)
-                r = json_put_u64(map, "lastVerified", *last);
+        if (r == 0 && last > 0)
+                r = json_put_u64(map, "lastVerified", last);
         if (r == 0 && !b->fits)
                 r = verify_put_reason(job, p->pcr, alg, map);
         return r < 0 ? error_trace(r) : error_trace(json_add(list, &map));

@@ -12,7 +12,9 @@
 
 #include "base/error.h"
 #include "base/exit.h"
-#include "daemon/serve-internal.h"
+#include "daemon/serve-extender-internal.h"
+#include "daemon/serve-methods.h"
+#include "daemon/serve-read.h"
 #include "daemon/serve-words.h"
 #include "os/listener.h"
 #include "os/message.h"
@@ -25,6 +27,14 @@
 #define SERVE_FIRST_USEC                                                                           \
         (1 * SERVE_SEC) /* for the extender's first word, before clients are heard */
 #define SERVE_LINE_USEC (1 * SERVE_SEC) /* between two lines for the service manager */
+
+typedef struct Program {
+        Serve serve; /* userdata of all methods */
+        LoopWatch stop;
+        bool is_stopping;
+        char line[128]; /* STATUS= */
+        uint64_t line_usec, watchdog_usec, fed_usec;
+} Program;
 
 typedef enum ServeSocket {
         SERVE_SOCKET_STATUS,
@@ -67,10 +77,6 @@ static void help(void) {
                      "      --version  show the version\n\n"
                      "Exit status: 0 stopped; 1 it could not be done; 2 usage.\n",
                      program_invocation_short_name);
-}
-
-ServeRead *serve_read(const Serve *s) {
-        return s->read;
 }
 
 /*
@@ -129,27 +135,27 @@ static int serve_open_sockets(Serve *s) {
  * Whoever looks on
  */
 
-static void serve_tell_manager(Serve *s, uint64_t now) {
-        const Status *status = serve_known(s);
-        char line[sizeof(s->line)];
+static void serve_tell_manager(Program *p, uint64_t now) {
+        const Status *status = serve_known(&p->serve);
+        char line[sizeof(p->line)];
 
-        if (s->watchdog_usec > 0 && now >= s->fed_usec + s->watchdog_usec) {
-                s->fed_usec = now;
+        if (p->watchdog_usec > 0 && now >= p->fed_usec + p->watchdog_usec) {
+                p->fed_usec = now;
                 service_notify_watchdog();
         }
-        if (now < s->line_usec + SERVE_LINE_USEC)
+        if (now < p->line_usec + SERVE_LINE_USEC)
                 return;
-        if (s->has_status)
+        if (p->serve.has_status)
                 (void)snprintf(line, sizeof(line),
                                "%s (%s): %" PRIu64 " of %" PRIu64 " records in the TPM",
                                serve_verdict_name(status->verdict), plan_state_name(status->state),
                                status->n_extended, status->n_measured);
         else
                 (void)snprintf(line, sizeof(line), "waiting for ima-replayd");
-        s->line_usec = now;
-        if (strcmp(line, s->line) == 0)
+        p->line_usec = now;
+        if (strcmp(line, p->line) == 0)
                 return;
-        (void)memcpy(s->line, line, sizeof(line));
+        (void)memcpy(p->line, line, sizeof(line));
         service_notify_status(line);
 }
 
@@ -158,16 +164,17 @@ static void serve_tell_manager(Serve *s, uint64_t now) {
  */
 
 static int serve_on_stop(LoopWatch *w, uint32_t events) {
-        Serve *s = w->userdata;
+        Program *p = w->userdata;
 
         (void)events;
-        loop_forget(s->loop, w);
-        s->is_stopping = true;
+        loop_forget(p->serve.loop, w);
+        p->is_stopping = true;
         service_notify_stopping();
         return 0;
 }
 
-static int serve_turn(Serve *s) {
+static int serve_turn(Program *p) {
+        Serve *s = &p->serve;
         uint64_t now = now_usec(), until, clients_until = LOOP_FOREVER;
         int r;
 
@@ -175,77 +182,83 @@ static int serve_turn(Serve *s) {
         r = varlink_server_run(s->server, now, &clients_until);
         if (r < 0)
                 return error_trace(r);
-        serve_tell_manager(s, now);
+        serve_tell_manager(p, now);
         /* A method may have asked for something: it goes out in this turn. */
         until = MIN_OF(until, serve_extender_run(s, now));
         until = MIN_OF(until, clients_until);
-        if (s->watchdog_usec > 0)
-                until = MIN_OF(until, s->fed_usec + s->watchdog_usec);
+        if (p->watchdog_usec > 0)
+                until = MIN_OF(until, p->fed_usec + p->watchdog_usec);
         return error_trace(loop_turn(s->loop, until));
 }
 
 /* A server that was started by its first client does not answer that nobody is there. */
-static int serve_hear_first(Serve *s) {
+static int serve_hear_first(Program *p) {
+        Serve *s = &p->serve;
         uint64_t until = now_usec() + SERVE_FIRST_USEC;
         int r = 0;
 
         (void)serve_extender_run(s, now_usec());
-        while (r == 0 && s->link.fd >= 0 && !s->has_status && !s->is_stopping && now_usec() < until)
+        while (r == 0 && s->link.fd >= 0 && !s->has_status && !p->is_stopping && now_usec() < until)
                 r = loop_turn(s->loop, until);
         return error_trace(r);
 }
 
-static int serve_begin(Serve *s) {
+static int serve_begin(Program *p) {
         static const VarlinkInfo info = {
                 .vendor = "ima-replay",
                 .product = "ima-replay-serve",
                 .version = IMA_REPLAY_VERSION,
                 .url = "man:ima-replay-serve(8)",
         };
+        Serve *s = &p->serve;
         int r;
 
         r = loop_new(&s->loop);
         if (r == 0)
                 r = serve_read_new(&s->read);
         if (r == 0)
-                r = stop_watch(s->loop, serve_on_stop, s, &s->stop);
+                r = stop_watch(s->loop, serve_on_stop, p, &p->stop);
         if (r == 0)
                 r = varlink_server_new(s->loop, &info, s, &s->server);
         if (r == 0)
                 r = serve_extender_open(s);
         if (r == 0)
-                r = serve_hear_first(s);
+                r = serve_hear_first(p);
         if (r == 0)
                 r = serve_open_sockets(s);
         if (r < 0)
                 return error_trace(r);
-        s->watchdog_usec = service_watchdog_usec();
+        p->watchdog_usec = service_watchdog_usec();
         service_notify_ready();
         return 0;
 }
 
-static void serve_end(Serve *s) {
+static void serve_end(Program *p) {
+        Serve *s = &p->serve;
+
         s->server = varlink_server_free(s->server);
         serve_extender_close(s);
         s->read = serve_read_free(s->read);
-        stop_forget(s->loop, &s->stop);
+        stop_forget(s->loop, &p->stop);
         s->loop = loop_free(s->loop);
 }
 
 static int serve(const Root *root) {
-        Serve *s = calloc(1, sizeof(*s));
+        Program *p = calloc(1, sizeof(*p));
+        Serve *s;
         int r;
 
-        if (!s)
+        if (!p)
                 return error_origin(-ENOMEM);
+        s = &p->serve;
         s->root = root;
         s->link.fd = s->run.fd = -1;
         s->spool.list_fd = s->spool.index_fd = -1;
-        r = serve_begin(s);
-        while (r >= 0 && !s->is_stopping)
-                r = serve_turn(s);
-        serve_end(s);
-        free(s);
+        r = serve_begin(p);
+        while (r >= 0 && !p->is_stopping)
+                r = serve_turn(p);
+        serve_end(p);
+        free(p);
         return error_trace(r);
 }
 

@@ -14,7 +14,8 @@
 #include <sys/wait.h>
 
 #include "base/encode.h"
-#include "daemon/serve-internal.h"
+#include "daemon/serve-extender-internal.h"
+#include "daemon/serve-methods.h"
 #include "daemon/serve-read.h"
 
 #define N_SERVED 5U /* without the large one, which takes long */
@@ -31,10 +32,6 @@ static pid_t server_pid;
 static int stop_fd = -1;
 static char socket_path[96], after[128];
 static Status following; /* all is well; the others are made of it */
-
-ServeRead *serve_read(const Serve *s) {
-        return s->read;
-}
 
 /*
  * The server
@@ -61,7 +58,7 @@ static void take_status(Serve *s) {
         s->n_changes = shared->n_changes;
         s->status = shared->status;
         s->status_usec = now_usec();
-        serve_read_note(s->read, &s->status);
+        serve_note_status(s);
         varlink_server_wake(s->server);
 }
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * serve-internal.h -- the server itself: serve.c has the sockets of clients and the loop,
- * serve-extender.c the other end.
+ * serve-extender-internal.h -- the end of the inner socket, which serve.c makes and runs.
  */
 #pragma once
 
 #include <sys/types.h>
 
-#include "daemon/serve.h"
+#include "daemon/serve-extender.h"
+#include "os/peer.h"
 #include "os/root.h"
+#include "varlink/server.h"
 
 #define SERVE_MSEC UINT64_C(1000)
 #define SERVE_SEC  (1000 * SERVE_MSEC)
@@ -24,9 +25,7 @@ typedef struct ServeRefresh {
 struct Serve {
         const Root *root; /* borrowed */
         Loop *loop;
-        VarlinkServer *server;
-        LoopWatch stop;
-        bool is_stopping;
+        VarlinkServer *server; /* whose held calls are woken */
 
         LoopWatch link; /* to the extender; its fd -1: none */
         LoopWatch run;  /* of RUN_DIR; its fd -1: none */
@@ -39,6 +38,7 @@ struct Serve {
         Status status; /* with has_status, else what is to be said without */
         uint64_t status_usec;
         uint64_t n_changes;
+        uint64_t last_verified[TPM_PCR_N][_DIGEST_ALG_N]; /* counts that were seen to fit, or 0 */
 
         bool wants_spool;
         ServeSpool spool;
@@ -46,12 +46,10 @@ struct Serve {
         dev_t spool_dev;
         ino_t spool_ino;
 
-        ServeRead *read;
-
-        char line[128]; /* STATUS= */
-        uint64_t line_usec, watchdog_usec, fed_usec;
+        struct ServeRead *read; /* for methods that read the list; nothing here looks inside */
 };
 
 int serve_extender_open(Serve *s);
 void serve_extender_close(Serve *s);
 uint64_t serve_extender_run(Serve *s, uint64_t now_usec);
+void serve_note_status(Serve *s);
