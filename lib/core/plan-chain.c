@@ -15,7 +15,7 @@ Look chain_look(Plan *p, uint32_t pcr) {
         if (v->n < MAX_OF(c->held, past_n_held(p, pcr)))
                 return LOOK_WENT_BACK;
         if (v->n > c->held)
-                p->n_failures = 0; /* progress, whatever the answers were */
+                plan_gets_on(p); /* whatever the answers were */
         c->state = CHAIN_HELD;
         c->held = v->n;
         c->held_at = p->replay.n_records;

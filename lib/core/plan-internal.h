@@ -32,6 +32,7 @@ int plan_suspect(Plan *p, PlanState state, PlanReason reason, uint64_t mark, Pla
 int plan_trouble(Plan *p, TpmOutcome outcome, PlanStep *ret_step);
 int plan_contended(Plan *p, PlanStep *ret_step);
 void plan_trust(Plan *p);
+void plan_gets_on(Plan *p);
 TpmOutcome plan_hear(Plan *p, const PlanEvent *e, uint32_t pcr);
 
 /* Events */

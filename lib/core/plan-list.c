@@ -151,7 +151,7 @@ static int plan_follow(Plan *p, PlanStep *ret_step) {
         bool is_idle = p->now_usec - p->active_usec >= PLAN_SESSION_IDLE_USEC;
 
         p->n_suspicions = 0;
-        p->n_failures = 0;
+        plan_gets_on(p);
         p->n_contended = 0;
         p->is_at_end = false;
         plan_trust(p);
@@ -174,7 +174,7 @@ static int plan_observe(Plan *p, PlanStep *ret_step) {
         bool fits = p->chain[p->main_pcr].held == p->replay.chain[p->main_pcr].n;
 
         p->observed = fits ? PLAN_OBSERVED_FITS : PLAN_OBSERVED_BEHIND;
-        p->n_failures = 0;
+        plan_gets_on(p);
         p->n_suspicions = 0;
         plan_trust(p);
         if (p->has_session) {

@@ -193,6 +193,12 @@ TpmOutcome plan_hear(Plan *p, const PlanEvent *e, uint32_t pcr) {
         return is_same ? TPM_REFUSED : TPM_UNKNOWN;
 }
 
+/* Something came of it: what failed before counts no more. */
+void plan_gets_on(Plan *p) {
+        p->n_failures = 0;
+        p->n_absent = 0;
+}
+
 /* Nobody there. A dead end is looked at again all the same: drivers can be loaded, or bound anew.
  */
 static int plan_absent(Plan *p, PlanStep *ret_step) {
@@ -209,8 +215,10 @@ static int plan_absent(Plan *p, PlanStep *ret_step) {
                             : p->was_there ? PLAN_BUSY_MAX_USEC
                                            : PLAN_RETRY_MIN_USEC;
 
+        p->n_failures = 0;
+        ++p->n_absent;
         plan_enter(p, PLAN_WAIT_TPM, reasons[p->absence]);
-        return step_reopen(p, plan_backoff(p->n_failures, PLAN_ABSENT_USEC, max_usec), false,
+        return step_reopen(p, plan_backoff(p->n_absent, PLAN_ABSENT_USEC, max_usec), false,
                            ret_step);
 }
 
@@ -242,8 +250,6 @@ static bool plan_may_give_up_on(TpmOutcome outcome) {
 int plan_trouble(Plan *p, TpmOutcome outcome, PlanStep *ret_step) {
         bool is_short;
 
-        if (outcome != TPM_ABSENT && p->state == PLAN_WAIT_TPM)
-                p->n_failures = 0; /* it came: waiting for it was no failure of it */
         if (p->n_failures++ == 0)
                 p->stuck_since_usec = p->now_usec;
         is_short = p->n_failures <= PLAN_SHORT_FAILURES;

@@ -158,7 +158,7 @@ int on_extended(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         if (outcome != TPM_DONE)
                 return plan_trouble(p, outcome, ret_step);
         p->n_contended = 0;
-        p->n_failures = 0;
+        plan_gets_on(p);
         ++p->n_extended;
         if (c->state == CHAIN_REPAIRING)
                 return repair_extended(p, ret_step);

@@ -347,6 +347,7 @@ typedef struct Plan {
         uint32_t n_contended; /* in a row, as all of these */
         uint32_t n_behind;
         uint32_t n_failures;
+        uint32_t n_absent; /* tries that found no TPM, which is no failure of one */
         uint64_t stuck_since_usec;
         uint64_t active_usec; /* last record seen */
         uint64_t used_usec;   /* session used last */

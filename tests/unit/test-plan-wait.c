@@ -266,6 +266,36 @@ static void test_faults_with_peace_between_do_not_add_up(void **state) {
         check_first_fault(true);
 }
 
+/* However long it was waited for: a TPM that came has failed no more often than one that was there.
+ */
+static void test_waiting_for_a_tpm_is_no_failure_of_it(void **state) {
+        static const uint64_t late_usec[] = { 0, 60 * PLAN_SEC, 900 * PLAN_SEC };
+
+        (void)state;
+        for (size_t n = 0; n < ELEMENTSOF(late_usec); ++n) {
+                Act gone = { .at = PLAN_STEP_OPEN_TPM,
+                             .fault.outcome = TPM_ABSENT,
+                             .times = SIZE_MAX };
+                Act lost = { .at = PLAN_STEP_EXTEND, .fault.outcome = TPM_UNKNOWN, .times = 1 };
+                Model m;
+                Instance i;
+
+                setup(&m, false);
+                instance_start(&i, &m);
+                act(&m, &gone);
+                while (m.now_usec < late_usec[n])
+                        assert_true(instance_step(&i, &m));
+                act(&m, &lost);
+                step_to(&i, &m, PLAN_STEP_EXTEND);
+                assert_true(instance_step(&i, &m));
+                assert_int_equal(i.step.kind, PLAN_STEP_CLOSE_TPM);
+                assert_true(instance_step(&i, &m));
+                assert_int_equal(i.step.kind, PLAN_STEP_OPEN_TPM);
+                assert_finished(&i, &m);
+                model_deinit(&m);
+        }
+}
+
 /* The same for refusals of the TPM: eight in a row, not fewer. */
 static void test_contention_with_peace_between_does_not_add_up(void **state) {
         Model m;
@@ -435,6 +465,7 @@ int main(void) {
                 cmocka_unit_test(test_reads_no_list_that_has_not_grown),
                 cmocka_unit_test(test_counts_the_record_that_ended_it),
                 cmocka_unit_test(test_faults_with_peace_between_do_not_add_up),
+                cmocka_unit_test(test_waiting_for_a_tpm_is_no_failure_of_it),
                 cmocka_unit_test(test_contention_with_peace_between_does_not_add_up),
                 cmocka_unit_test(test_tries_the_guard_eight_times),
                 cmocka_unit_test(test_pauses_six_times_before_it_waits),
