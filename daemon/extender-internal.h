@@ -60,6 +60,7 @@ struct Extender {
         FirmwareLog firmware;
         uint32_t has_reading; /* bit mask of PCRs that were read */
         DigestSet reading[TPM_PCR_N];
+        uint64_t reading_usec[TPM_PCR_N];
         uint64_t give_up_usec; /* the command in flight never gets an answer after this */
 
         bool has_refresh; /* asked for, and not begun */

@@ -122,6 +122,7 @@ static int extender_opened(Extender *x) {
 static void extender_note_answer(Extender *x) {
         if (x->step.kind == PLAN_STEP_READ_PCR && x->reply.outcome == TPM_DONE) {
                 x->reading[x->step.pcr] = x->reply.values;
+                x->reading_usec[x->step.pcr] = x->now_usec;
                 x->has_reading |= UINT32_C(1) << x->step.pcr;
         }
         if (x->step.kind == PLAN_STEP_PROBE &&
@@ -249,13 +250,17 @@ int extender_close_tpm(Extender *x) {
 
 /**
  * extender_reading() - what a PCR held when it was read last
- * @x:   the extender
- * @pcr: below TPM_PCR_N
+ * @x:        the extender
+ * @pcr:      below TPM_PCR_N
+ * @ret_usec: when that was, CLOCK_BOOTTIME; set where it was read only
  *
  * Return: values of its banks, borrowed from @x; NULL: it was not read.
  */
-const DigestSet *extender_reading(const Extender *x, uint32_t pcr) {
-        return x->has_reading >> pcr & 1 ? &x->reading[pcr] : NULL;
+const DigestSet *extender_reading(const Extender *x, uint32_t pcr, uint64_t *ret_usec) {
+        if (!(x->has_reading >> pcr & 1))
+                return NULL;
+        *ret_usec = x->reading_usec[pcr];
+        return &x->reading[pcr];
 }
 
 /**

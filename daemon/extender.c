@@ -211,15 +211,20 @@ static void extender_answer_refresh(Extender *x, uint64_t token) {
         ++x->figures.n_changes;
 }
 
-/* A wait that a refresh may cut short; the wait after that answers it. */
+/*
+ * A wait that a refresh may cut short; the wait after that answers it. A pause answers nothing: a
+ * moment later more is known (a reset of the TPM is looked at twice).
+ */
 static int extender_wait(Extender *x) {
         bool is_poked;
 
-        if (x->is_refreshing) {
+        if (x->step.kind == PLAN_STEP_PAUSE && x->now_usec < x->step.until_usec)
+                return EXTENDER_E_PENDING;
+        if (x->is_refreshing && x->step.kind == PLAN_STEP_WAIT) {
                 x->is_refreshing = false;
                 extender_answer_refresh(x, x->refreshing_token);
         }
-        if (x->has_refresh && !extender_can_refresh(x)) {
+        if (x->has_refresh && x->step.kind == PLAN_STEP_WAIT && !extender_can_refresh(x)) {
                 x->has_refresh = false;
                 extender_answer_refresh(x, x->refresh_token);
         }
@@ -363,7 +368,7 @@ static ExtenderWait extender_what_to_wait_for(const Extender *x) {
                 wait.until_usec = wait.fd < 0 ? x->now_usec + EXTENDER_LOOK_USEC : x->give_up_usec;
                 /* The list's length is looked at meanwhile, for the times of the lag. */
                 wait.until_usec = MIN_OF(wait.until_usec, x->counted_usec + PLAN_POLL_MIN_USEC);
-        } else if (x->has_refresh) {
+        } else if (x->has_refresh && x->step.kind == PLAN_STEP_WAIT) {
                 wait.until_usec =
                         MIN_OF(wait.until_usec, x->refreshed_usec + EXTENDER_REFRESH_USEC);
         }

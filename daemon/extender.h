@@ -70,6 +70,6 @@ const char *extender_trouble(const Extender *x);
 const char *extender_cut(const Extender *x);
 const char *extender_device(const Extender *x);
 const GateVerdict *extender_gate(const Extender *x);
-const DigestSet *extender_reading(const Extender *x, uint32_t pcr);
+const DigestSet *extender_reading(const Extender *x, uint32_t pcr, uint64_t *ret_usec);
 void extender_poke(Extender *x);
 bool extender_is_stopping(const Extender *x);

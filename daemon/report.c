@@ -21,8 +21,10 @@ static bool report_holds(const Plan *p) {
 static void report_values(const Extender *x, bool is_held, StatusPcr *t) {
         const Plan *p = extender_plan(x);
         const PlanChain *c = &p->chain[t->pcr];
-        const DigestSet *value = is_held ? &c->value : extender_reading(x, t->pcr);
+        const DigestSet *value = extender_reading(x, t->pcr, &t->read_usec);
 
+        if (is_held)
+                value = &c->value;
         t->has_base = p->based >> t->pcr & 1;
         t->has_value = value != NULL;
         t->is_held = is_held;

@@ -51,7 +51,7 @@ typedef struct VerifyCall {
         VerifyPhase phase;
         bool has_slot, has_target;
         unsigned n_asked;
-        uint64_t token, until_usec;
+        uint64_t token, asked_usec, until_usec;
         uint64_t target; /* records of the list as the call began */
         uint64_t coming_usec;
         VerifyJob *job;
@@ -333,6 +333,7 @@ static int verify_ask(VarlinkCall *c, VerifyCall *call, uint64_t now_usec) {
         if (r < 0)
                 return error_trace(r);
         call->phase = VERIFY_ASKED;
+        call->asked_usec = now_usec;
         call->until_usec = now_usec + VERIFY_ANSWER_USEC;
         return verify_sleep(c, call, call->until_usec);
 }
@@ -360,6 +361,9 @@ static int verify_answered(VarlinkCall *c, VerifyCall *call, uint64_t now_usec) 
         }
         p = verify_main(s);
         if (!s->has_tpm || !p || !p->has_value || !p->banks)
+                return error_trace(serve_error_not_ready(c, s));
+        /* An answer without a look: what it held before says nothing of now. */
+        if (verify_is_read(s) && p->read_usec < call->asked_usec)
                 return error_trace(serve_error_not_ready(c, s));
         if (verify_is_coming(call, s) && now_usec < call->coming_usec) {
                 call->phase = VERIFY_COMING;

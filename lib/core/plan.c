@@ -16,6 +16,11 @@ void plan_init(Plan *p, const Hashers *hashers, const PlanOptions *options) {
         replay_init(&p->replay, 0, hashers);
 }
 
+/* The TPM said something that would end it all, and is asked once more. */
+static bool plan_doubts(const Plan *p) {
+        return p->suspicion.state != PLAN_INIT;
+}
+
 /**
  * plan_verdict() - what a script needs to know
  * @p: the plan
@@ -26,7 +31,7 @@ PlanVerdict plan_verdict(const Plan *p) {
         if (p->reason == PLAN_REASON_IMA_ABSENT)
                 return PLAN_VERDICT_NO_IMA;
         if (p->is_following)
-                return p->is_cut ? PLAN_VERDICT_PENDING : PLAN_VERDICT_EXTENDED;
+                return p->is_cut || plan_doubts(p) ? PLAN_VERDICT_PENDING : PLAN_VERDICT_EXTENDED;
         if (p->state == PLAN_KERNEL_OWNS) {
                 if (p->observed == PLAN_OBSERVED_MISFIT)
                         return PLAN_VERDICT_FAILED;

@@ -28,6 +28,7 @@ typedef struct StatusPcr {
         uint64_t n_records;  /* of this chain */
         uint64_t n_held;     /* of them, in every bank */
         uint64_t n_verified; /* with is_held, else 0: records of the whole list up to that place */
+        uint64_t read_usec;  /* when the TPM was read last; 0: it was not */
         DigestSet value, base;
 } StatusPcr;
 

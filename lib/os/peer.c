@@ -295,7 +295,7 @@ static_assert(sizeof(StatusGate) == 4 * 4 + 8, "no gap");
 static_assert(offsetof(Status, pcr) - offsetof(Status, gate) == _GATE_THING_N * sizeof(StatusGate),
               "no gap");
 static_assert(sizeof(Status) == offsetof(Status, pcr) + TPM_PCR_N * sizeof(StatusPcr), "no gap");
-static_assert(sizeof(StatusPcr) == 6 * 4 + 3 * 8 + 2 * sizeof(DigestSet), "no gap");
+static_assert(sizeof(StatusPcr) == 6 * 4 + 4 * 8 + 2 * sizeof(DigestSet), "no gap");
 
 static void peer_copy_text(const char *from, char *to, size_t max) {
         memcpy(to, from, strnlen(from, max - 1));

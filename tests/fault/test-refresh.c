@@ -105,6 +105,44 @@ static void test_where_nothing_can_be_looked_at(void **state) {
         assert_true(machine_is_right(m) && machine_is_exact(m));
 }
 
+/*
+ * The TPM was reset, which nobody knows yet. The question is answered after a look that shows it,
+ * or in a state in which nothing is said of the PCR: never by what was read before.
+ */
+static void check_reset(Machine *m, uint64_t idle_usec) {
+        static const HookRule other_reset_count = { .act = HOOK_ALTER,
+                                                    .code = TPM2_CC_ReadClock,
+                                                    .times = HOOK_FOR_EVER,
+                                                    .position = 29,
+                                                    .mask = 0x40 };
+        uint64_t asked_usec, read_usec = 0;
+
+        boot(m, MACHINE_ONE_CHAIN);
+        pass(m, 5 * MACHINE_SEC);
+        extender_refresh(m->extender, MAIN, 1);
+        pass(m, idle_usec);
+        assert_true(ANSWERED(m, 1));
+        hook_next(&m->hook, other_reset_count);
+        asked_usec = m->now_usec;
+        extender_refresh(m->extender, MAIN, 2);
+        while (!ANSWERED(m, 2))
+                machine_turn(m, UINT64_MAX);
+        assert_non_null(extender_reading(m->extender, 10, &read_usec));
+        if (extender_plan(m->extender)->state == PLAN_FOLLOW)
+                assert_true(read_usec >= asked_usec);
+        else
+                assert_int_equal(extender_plan(m->extender)->state, PLAN_TPM_RESET);
+}
+
+static void test_no_answer_from_before_a_reset_in_a_session(void **state) {
+        check_reset(*state, 300 * PLAN_MSEC);
+}
+
+static void test_no_answer_from_before_a_reset(void **state) {
+        check_reset(*state, 5 * MACHINE_SEC);
+        assert_int_equal(extender_plan(((Machine *)*state)->extender)->state, PLAN_TPM_RESET);
+}
+
 /* Asked without end: the session is kept, and each look is a command or two. */
 static void test_is_cheap(void **state) {
         Machine *m = *state;
@@ -130,6 +168,8 @@ int main(void) {
                 case_of(test_covers_what_was_measured_before),
                 case_of(test_each_question_has_its_look),
                 case_of(test_where_nothing_can_be_looked_at),
+                case_of(test_no_answer_from_before_a_reset_in_a_session),
+                case_of(test_no_answer_from_before_a_reset),
                 case_of(test_is_cheap),
         };
 

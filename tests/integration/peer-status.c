@@ -85,6 +85,7 @@ static void put_pcr(const StatusPcr *p) {
         put_number("n_verified", p->n_verified);
         put_number("n_records", p->n_records);
         put_number("n_held", p->n_held);
+        put_number("read_usec", p->read_usec);
         (void)printf("\"banks\":{");
         FOREACH_BANK(alg, p->banks) {
                 char hex[HEX_SIZE(DIGEST_SIZE_MAX)];

@@ -134,7 +134,8 @@ static void make_status(void) {
                           .is_held = 1,
                           .n_records = N_SERVED,
                           .n_held = N_SERVED,
-                          .n_verified = N_SERVED };
+                          .n_verified = N_SERVED,
+                          .read_usec = UINT64_MAX };
         p->value = replay->chain[10].value;
         following.verdict = PLAN_VERDICT_EXTENDED;
         following.mode = MODE_BYPASS;

@@ -44,7 +44,8 @@ static Status good(void) {
                                 .has_base = 1,
                                 .n_records = 7,
                                 .n_held = 7,
-                                .n_verified = 100 };
+                                .n_verified = 100,
+                                .read_usec = UINT64_MAX };
         s.pcr[1] = (StatusPcr){ .pcr = 10,
                                 .chain = CHAIN_HELD,
                                 .banks = BANK(DIGEST_SHA256),
