@@ -52,6 +52,7 @@ struct Extender {
         GateVerdict gate;
         bool has_gate;                 /* it was asked */
         bool is_poked;                 /* a device came or went: look now */
+        uint64_t poked_usec;           /* it was looked for that reason last */
         char tcti[EXTENDER_TCTI_SIZE]; /* in use, or tried last */
 
         Hashers hashers;

@@ -14,6 +14,9 @@
 /* Between two looks at PCRs that others ask for: each costs the TPM a command or more. */
 #define EXTENDER_REFRESH_USEC (100 * PLAN_MSEC)
 
+/* Between two looks for a TPM because of events below /dev: any user can make some. */
+#define EXTENDER_POKE_USEC (200 * PLAN_MSEC)
+
 /**
  * extender_new() - an extender that has done nothing yet
  * @config:       copied; what it points to stays with the caller
@@ -236,10 +239,13 @@ static int extender_wait(Extender *x) {
                 x->event = (PlanEvent){ .kind = PLAN_EVENT_REFRESH, .pcrs = x->refresh_pcrs };
                 return 0;
         }
-        is_poked = x->is_poked && x->plan.state == PLAN_WAIT_TPM;
-        x->is_poked = false;
+        x->is_poked = x->is_poked && x->plan.state == PLAN_WAIT_TPM;
+        is_poked = x->is_poked && x->now_usec >= x->poked_usec + EXTENDER_POKE_USEC;
         if (x->now_usec < x->step.until_usec && !is_poked)
                 return EXTENDER_E_PENDING;
+        x->is_poked = false;
+        if (is_poked)
+                x->poked_usec = x->now_usec;
         x->event.kind = PLAN_EVENT_TIMER;
         return 0;
 }
@@ -372,6 +378,8 @@ static ExtenderWait extender_what_to_wait_for(const Extender *x) {
                 wait.until_usec =
                         MIN_OF(wait.until_usec, x->refreshed_usec + EXTENDER_REFRESH_USEC);
         }
+        if (x->is_poked && x->plan.state == PLAN_WAIT_TPM && x->step.kind == PLAN_STEP_WAIT)
+                wait.until_usec = MIN_OF(wait.until_usec, x->poked_usec + EXTENDER_POKE_USEC);
         return wait;
 }
 

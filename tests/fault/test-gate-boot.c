@@ -105,14 +105,34 @@ static void test_poke(void **state) {
         assert_true(extender_gate(m->extender)->facts[GATE_FFA].readiness != GATE_NOT_NEEDED);
 }
 
+/* As often as any user likes to touch a node, it is not looked for: each look costs. */
+static void test_pokes_without_end(void **state) {
+        Machine *m = *state;
+        uint32_t n_openings;
+        uint64_t until;
+
+        boot(m, "arm64-ffa-late-stock-7.3.tpm");
+        m->n_no_open = 10000;
+        m->open_rc = 0x000a000a;
+        pass(m, 60);
+        n_openings = m->n_no_open;
+        for (until = m->now_usec + MACHINE_SEC; m->now_usec < until;) {
+                uint64_t a_moment = m->now_usec + PLAN_MSEC;
+
+                extender_poke(m->extender);
+                while (m->now_usec < a_moment)
+                        machine_turn(m, a_moment);
+        }
+        assert_in_range(n_openings - m->n_no_open, 4, 6);
+}
+
 #define case_of(test) cmocka_unit_test_setup_teardown(test, machine_open, machine_close)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                case_of(test_the_mission),
-                case_of(test_the_dead_end),
-                case_of(test_pkvm_failed),
-                case_of(test_poke),
+                case_of(test_the_mission),       case_of(test_the_dead_end),
+                case_of(test_pkvm_failed),       case_of(test_poke),
+                case_of(test_pokes_without_end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
