@@ -262,11 +262,19 @@ int on_list_away(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         return plan_list_away(p, PLAN_AIM_FOLLOW, ret_step);
 }
 
+/* Twice in a row: for a moment a record can be read that is not counted yet. */
+static bool plan_has_shrunk(Plan *p, const PlanEvent *e) {
+        bool has = e->is_shrunk && p->was_shrunk;
+
+        p->was_shrunk = e->is_shrunk;
+        return has;
+}
+
 /* A list that lost records is read anew: what is missing must show, or be known to be trimmed. */
 int on_count(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         bool is_due;
 
-        if (e->is_shrunk)
+        if (plan_has_shrunk(p, e))
                 return step_plain(PLAN_STEP_REWIND, ret_step);
         /* Let go, it may have lost as many records as came: its length does not show that. */
         is_due = p->is_released && p->now_usec - p->looked_usec >= PLAN_LET_GO_USEC;
@@ -297,18 +305,21 @@ int plan_rest(Plan *p, const PlanEvent *e, PlanStep *ret_step) {
         case PLAN_EVENT_REFRESH:
                 return step_plain(PLAN_STEP_COUNT, ret_step);
         case PLAN_EVENT_COUNT:
-                if (e->is_shrunk)
+                if (plan_has_shrunk(p, e))
                         break;
                 return e->n_count > p->replay.n_records
                                ? step_plain(PLAN_STEP_NEXT_RECORD, ret_step)
                                : plan_rest_wait(p, ret_step);
         case PLAN_EVENT_LIST_END:
                 return plan_rest_wait(p, ret_step);
+        case PLAN_EVENT_LIST_AWAY: /* somebody trims it now, or has trimmed too much */
+                if (e->list == PLAN_LIST_LOST)
+                        break;
+                return plan_rest_wait(p, ret_step);
         case PLAN_EVENT_START:
         case PLAN_EVENT_LIST:
         case PLAN_EVENT_REWOUND:
         case PLAN_EVENT_LIST_BROKEN:
-        case PLAN_EVENT_LIST_AWAY:
         case PLAN_EVENT_RELEASED:
         case PLAN_EVENT_ANCHORED:
         case PLAN_EVENT_TPM_OPEN:

@@ -200,7 +200,7 @@ typedef struct PlanEvent {
         const PlanRecord *record;
         bool is_cut;      /* the list ends inside a record */
         uint64_t n_count; /* records that the list has now; unknown: UINT64_MAX */
-        bool is_shrunk;   /* fewer than before */
+        bool is_shrunk;   /* fewer than before; then n_count is 0 */
         uint32_t pcrs;    /* bit mask: to be looked at */
         const TpmBanks *banks;
         const FirmwareLog *firmware; /* NULL: none, or one that cannot be read */
@@ -313,6 +313,7 @@ typedef struct Plan {
         uint32_t main_pcr;
         bool is_cut; /* at the last end of the list */
         bool is_released;
+        bool was_shrunk;     /* as it was counted last */
         bool is_at_end;      /* all of the list was dealt with, and no record came since */
         bool is_behind;      /* a side chain has records to extend before this place */
         uint32_t wants_look; /* bit mask of PCRs that somebody asked for */
