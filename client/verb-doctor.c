@@ -10,6 +10,8 @@
 #include "client/doctor.h"
 #include "client/output.h"
 #include "os/message.h"
+#include "os/probe-others.h"
+#include "os/probe-read.h"
 #include "os/probe.h"
 
 #define TITLE_COLUMNS 19

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "os/probe-internal.h"
+#include "os/probe-read.h"
 
 #define FFA_BUS     "sys/bus/arm_ffa"
 #define FFA_DEVICES FFA_BUS "/devices"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * The measurement list from outside: is it there, how long is it, who wrote record 0?
- */
+#include "os/probe-ima.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -9,7 +8,7 @@
 #include <sys/statfs.h>
 
 #include "os/listfile.h"
-#include "os/probe-internal.h"
+#include "os/probe-read.h"
 
 #define SECURITYFS "sys/kernel/security"
 #define IMA_DIR    SECURITYFS "/integrity/ima"
@@ -57,7 +56,11 @@ static void look_at_record(const Root *root, ImaFacts *f) {
         f->record_known = TRI_YES;
 }
 
-/* Opens the list once for a moment, as any reader does. */
+/**
+ * probe_ima() - look at the list; opens it once for a moment, as any reader does
+ * @root:      where the machine is
+ * @ret_facts: always set
+ */
 void probe_ima(const Root *root, ImaFacts *ret_facts) {
         ImaFacts f = { .securityfs = probe_securityfs(root) };
 

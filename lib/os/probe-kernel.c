@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * How the kernel was built: its configuration where a file has it, else what its module lists say,
- * which are there in an initrd, too.
- */
+#include "os/probe-kernel.h"
+
 #include <fcntl.h>
 #include <string.h>
 
 #include "core/advice.h"
-#include "os/probe-internal.h"
+#include "os/probe-read.h"
 
 typedef struct ConfigLook {
         KernelFacts facts;
@@ -88,7 +86,11 @@ static void look_at_modules(const Root *root, const char *path, PartBuild build,
                 probe_lines(fd, look_at_module, &look);
 }
 
-/* Return: nothing; what no file tells is unknown. */
+/**
+ * probe_kernel() - look at how the kernel was built
+ * @root:      where the machine is
+ * @ret_facts: always set; what no file tells is unknown
+ */
 void probe_kernel(const Root *root, KernelFacts *ret_facts) {
         char release[PROBE_TEXT_MAX], path[PROBE_PATH_MAX];
         KernelFacts facts = {};

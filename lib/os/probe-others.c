@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Who else extends PCR 10? Only what can be seen without a TPM: programs that are known to, and
- * what systemd wrote down of its own extends.
- */
+#include "os/probe-others.h"
+
 #include <ctype.h>
 #include <fcntl.h>
 #include <string.h>
 
-#include "os/probe-internal.h"
+#include "os/probe-read.h"
 
 #define COMM_TEXT_MAX (OTHER_NAME_MAX + 2) /* with the newline and a NUL */
 

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "os/probe-internal.h"
+#include "os/probe-read.h"
 
 #define TPM_CLASS   "sys/class/tpm"
 #define PLATFORM    "sys/bus/platform/devices"

@@ -27,6 +27,3 @@ typedef struct ProbeOptions {
 void probe_memory_init(ProbeMemory *memory);
 void probe_memory_deinit(ProbeMemory *memory);
 int probe_machine(const Root *root, const ProbeOptions *options, MachineFacts *ret_facts);
-void probe_others(const Root *root, OtherFacts *ret_facts);
-Tri probe_exists(const Root *root, const char *path);
-int probe_text(const Root *root, const char *path, char *ret_text, size_t max);
