@@ -2,8 +2,8 @@
 /*
  * source-internal.h -- what the parts of the source share; only for source*.c.
  *
- * source.c gives records, source-stand.c finds the place where to go on, source-look.c looks at
- * what the kernel wrote before PID 1.
+ * source-open.c opens it, and looks at what the kernel wrote before PID 1; source-read.c gives
+ * records; source-stand.c finds the place where to go on; source-count.c asks how many there are.
  */
 #pragma once
 
@@ -67,6 +67,3 @@ static inline bool source_is_boot_aggregate(const MlistRecord *record, const Lis
 void source_view_close(View *v);
 int source_view_next(const Source *s, View *v, uint64_t i, MlistRecord *ret_record);
 int source_stand(Source *s, uint64_t position);
-bool source_kernel_repeats(const Source *s);
-int source_look_at_files(Source *s);
-int source_look_at_records(Source *s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the kernel wrote before PID 1, and how it was configured: it decides the mode.
+ * The list is opened: what the kernel wrote before PID 1, and how it was configured, decides the
+ * mode.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,13 +16,8 @@
 #define RELEASE_MAX 65U   /* struct new_utsname */
 #define CONFIG_MAX  (1U << 20)
 
-/**
- * source_look_at_files() - which lists has the kernel?
- * @s: the source
- *
- * Return: 0, SOURCE_E_UNREADABLE, -ENOMEM.
- */
-int source_look_at_files(Source *s) {
+/* Which lists has the kernel? Return: 0, SOURCE_E_UNREADABLE, -ENOMEM. */
+static int look_at_files(Source *s) {
         _cleanup_close_ int fd = -1;
         struct dirent *entry;
         DIR *dir;
@@ -70,16 +66,12 @@ static bool look_has_word(Bytes text, uint8_t end, const char *word) {
         return bytes_equal_text(text, word);
 }
 
-/**
- * source_kernel_repeats() - may this kernel measure twice what is no violation?
- * @s: the source
- *
- * Kernel ima_queue.c, ima_add_template_entry(); with ima_flush_htable, what is trimmed is
+/*
+ * May this kernel measure twice what is no violation? Where that cannot be read, it was not told
+ * to. Kernel ima_queue.c, ima_add_template_entry(); with ima_flush_htable, what is trimmed is
  * forgotten.
- *
- * Return: whether it was told to; where that cannot be read, it was not.
  */
-bool source_kernel_repeats(const Source *s) {
+static bool look_kernel_repeats(const Source *s) {
         _cleanup_free_ char *config = malloc(CONFIG_MAX);
         char cmdline[CMDLINE_MAX];
 
@@ -115,13 +107,11 @@ static int look_for_later_boot_aggregate(Source *s) {
         return r < 0 || r == SOURCE_E_UNREADABLE ? error_trace(r) : 0;
 }
 
-/**
- * source_look_at_records() - what does record 0 say, and if that is not enough, what do others?
- * @s: the source, which stands at record 0, and does so afterwards
- *
- * Return: 0, SOURCE_E_UNREADABLE, _REPLACED, _TRIMMED, _FOREIGN; a negative errno.
+/*
+ * What does record 0 say, and if that is not enough, what do others? Stands at record 0, and does
+ * so afterwards. Return: 0, SOURCE_E_UNREADABLE, _REPLACED, _TRIMMED, _FOREIGN; a negative errno.
  */
-int source_look_at_records(Source *s) {
+static int look_at_records(Source *s) {
         MlistRecord record;
         uint8_t *copy;
         int r;
@@ -143,4 +133,31 @@ int source_look_at_records(Source *s) {
                         return error_trace(r);
         }
         return error_trace(source_rewind(s));
+}
+
+/**
+ * source_open() - open the kernel's list and look at what the kernel wrote before PID 1
+ * @root:       where securityfs is; its fd is borrowed
+ * @options:    its spool and lock are borrowed
+ * @ret_source: stands at record 0; to be freed with source_free(); set on success only
+ *
+ * Return: 0, SOURCE_E_ABSENT, _UNREADABLE, _EMPTY, _FOREIGN, _BROKEN, _TRIMMED, _REPLACED
+ *         (between two looks at record 0); a negative errno.
+ */
+int source_open(const Root *root, const SourceOptions *options, Source **ret_source) {
+        _cleanup_(source_freep) Source *s = calloc(1, sizeof(*s));
+        int r;
+
+        if (!s)
+                return error_origin(-ENOMEM);
+        *s = (Source){ .root = *root, .options = *options, .view = VIEW_NONE };
+        s->repeats = options->spool && look_kernel_repeats(s);
+        r = source_stand(s, 0);
+        if (r == 0)
+                r = look_at_files(s);
+        if (r == 0)
+                r = look_at_records(s);
+        if (r == 0)
+                *ret_source = TAKE(s);
+        return r;
 }
