@@ -21,7 +21,7 @@ static int read_all(int fd, uint8_t *data, size_t n) {
                 ssize_t k = read(fd, data, n);
 
                 if (k < 0 && errno != EINTR)
-                        return error_origin(-errno);
+                        return error_origin(negative_errno());
                 if (k == 0)
                         return error_origin(-ENODATA);
                 if (k > 0) {
@@ -38,7 +38,7 @@ static int write_all(int fd, Bytes bytes) {
                 Bytes done;
 
                 if (k < 0 && errno != EINTR)
-                        return error_origin(-errno);
+                        return error_origin(negative_errno());
                 if (k > 0)
                         (void)bytes_take(&bytes, (size_t)k, &done);
         }
@@ -82,9 +82,9 @@ int tpms_file_open(const char *path, TpmsFile **ret_file) {
         }
         file->lock_fd = open(path_lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
         if (file->lock_fd < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         if (flock(file->lock_fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? TPMS_E_BUSY : error_origin(-errno);
+                return errno == EWOULDBLOCK ? TPMS_E_BUSY : error_origin(negative_errno());
         *ret_file = TAKE(file);
         return 0;
 }
@@ -144,9 +144,9 @@ int tpms_file_load(const TpmsFile *file, uint8_t **ret_data, Bytes *ret_permanen
 
         fd = open(file->path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-                return errno == ENOENT ? TPMS_E_NONE : error_origin(-errno);
+                return errno == ENOENT ? TPMS_E_NONE : error_origin(negative_errno());
         if (fstat(fd, &st) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         if (!S_ISREG(st.st_mode) || st.st_size < (off_t)STATE_HEADER_N ||
             st.st_size > (off_t)STATE_FILE_MAX)
                 return TPMS_E_DAMAGED;
@@ -176,12 +176,12 @@ static int file_replace(const TpmsFile *file, Bytes content) {
 
         fd = open(file->path_tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         if (fd < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         r = write_all(fd, content);
         if (r < 0)
                 return error_trace(r);
         if (rename(file->path_tmp, file->path) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         return 0;
 }
 
@@ -229,7 +229,7 @@ static int record_trim(int fd, size_t n_line_max) {
         off_t at;
 
         if (fstat(fd, &st) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         if (!S_ISREG(st.st_mode))
                 return error_origin(-EINVAL);
         n = MIN_OF((size_t)st.st_size, n_line_max);
@@ -244,7 +244,7 @@ static int record_trim(int fd, size_t n_line_max) {
                 return error_origin(-EINVAL);
         at = end ? at + (end - tail) + 1 : 0;
         if (at < st.st_size && ftruncate(fd, at) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         return 0;
 }
 
@@ -262,9 +262,9 @@ int tpms_record_open(const char *path, size_t n_line_max, int *ret_fd) {
 
         fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         if (fd < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? TPMS_E_BUSY : error_origin(-errno);
+                return errno == EWOULDBLOCK ? TPMS_E_BUSY : error_origin(negative_errno());
         r = record_trim(fd, n_line_max);
         if (r < 0)
                 return error_trace(r);

@@ -102,11 +102,13 @@ static int due_in(int fd, uint32_t us) {
         struct itimerspec t = { .it_value.tv_sec = us / 1000000,
                                 .it_value.tv_nsec = (long)(us % 1000000) * 1000 + 1 };
 
-        return timerfd_settime(fd, 0, &t, NULL) < 0 ? error_origin(-errno) : 0;
+        return timerfd_settime(fd, 0, &t, NULL) < 0 ? error_origin(negative_errno()) : 0;
 }
 
 static int due_never(int fd) {
-        return timerfd_settime(fd, 0, &(struct itimerspec){}, NULL) < 0 ? error_origin(-errno) : 0;
+        return timerfd_settime(fd, 0, &(struct itimerspec){}, NULL) < 0
+                       ? error_origin(negative_errno())
+                       : 0;
 }
 
 /* As poll(): what is left of @timeout_ms after a signal is not worth a clock in a tool. */
@@ -118,7 +120,7 @@ static int due_wait(int fd, int timeout_ms, bool *ret_due) {
                 n = poll(&pollfd, 1, timeout_ms);
         while (n < 0 && errno == EINTR);
         if (n < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         *ret_due = n > 0;
         return 0;
 }

@@ -14,6 +14,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <errno.h>
 
 typedef enum ErrorKind {
@@ -38,3 +39,17 @@ int error_pass(ErrorKind kind, int error, const char *file, int line, const char
 #define error_trace(e)  error_pass(ERROR_TRACE, (e), __FILE__, __LINE__, __func__)
 #define error_fold(e)   error_pass(ERROR_FOLD, (e), __FILE__, __LINE__, __func__)
 #endif
+
+/**
+ * negative_errno() - why the call that has just failed did
+ *
+ * As -errno, of which neither an analyser nor a compiler knows that it is not 0, and so no success.
+ *
+ * Return: a negative errno.
+ */
+static inline int negative_errno(void) {
+        int r = -errno;
+
+        assert(r < 0);
+        return r;
+}

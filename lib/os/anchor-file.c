@@ -43,7 +43,7 @@ int boot_id_read(const Root *root, char ret_boot_id[static BOOT_ID_SIZE]) {
                 return boot_id_of_image(ret_boot_id);
         if (r == 0)
                 r = read_whole(fd, text, sizeof(text), &n);
-        if (r < 0)
+        if (r != 0)
                 return error_origin(r);
         if (n != BOOT_ID_TEXT_SIZE || text[n - 1] != '\n')
                 return error_origin(-EBADMSG);
@@ -87,7 +87,7 @@ static int anchor_file_open(const Root *root, int *ret_fd) {
                 return r;
         fd = openat(dir_fd, NAME, READ_FLAGS);
         if (fd < 0 || fstat(fd, &st) < 0)
-                return -errno;
+                return negative_errno();
         if (!S_ISREG(st.st_mode))
                 return -ENXIO;
         *ret_fd = take_fd(&fd);
@@ -130,13 +130,13 @@ static int anchor_file_replace(int dir_fd, Bytes text) {
 
         /* Of one who died while writing. */
         if (unlinkat(dir_fd, NAME_NEW, 0) < 0 && errno != ENOENT)
-                return -errno;
+                return negative_errno();
         fd = openat(dir_fd, NAME_NEW, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
-                return -errno;
+                return negative_errno();
         r = write_at(fd, 0, text);
         if (r == 0 && renameat(dir_fd, NAME_NEW, dir_fd, NAME) < 0)
-                r = -errno;
+                r = negative_errno();
         if (r < 0)
                 (void)unlinkat(dir_fd, NAME_NEW, 0);
         return r;

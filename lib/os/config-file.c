@@ -73,8 +73,8 @@ static int file_open(const Root *root, const char *path, bool *ret_is_there, int
         if (r == -ENOENT)
                 return file_missing(root, path, ret_is_there, ret_error);
         if (r == 0 && fstat(look_fd, &st) < 0)
-                r = -errno;
-        if (r < 0)
+                r = negative_errno();
+        if (r != 0)
                 return file_bad(path, strerror(-r), ret_error);
         if (!S_ISREG(st.st_mode) &&
             !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(NULL_MAJOR, NULL_MINOR)))

@@ -46,18 +46,18 @@ int listener_connect(const Root *root, const char *name, int type, int *ret_fd) 
         if (r < 0)
                 return error_origin(r);
         if (fstat(file_fd, &st) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         if (!S_ISSOCK(st.st_mode))
                 return error_origin(-ENOTSOCK);
         fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         /* The very file that was looked at, however long its path is. */
         (void)snprintf(where.sun_path, sizeof(where.sun_path), "/proc/self/fd/%d", file_fd);
         if (connect(fd, (const struct sockaddr *)&where, sizeof(where)) < 0) {
                 if (errno == ECONNREFUSED)
                         return LISTENER_E_GONE;
-                return errno == EAGAIN ? LISTENER_E_PENDING : error_origin(-errno);
+                return errno == EAGAIN ? LISTENER_E_PENDING : error_origin(negative_errno());
         }
         *ret_fd = take_fd(&fd);
         return 0;
@@ -71,7 +71,7 @@ static int listener_make_room(const Root *root, const Listener *how, int dir_fd)
         int r;
 
         if (fstatat(dir_fd, how->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-                return errno == ENOENT ? 0 : error_origin(-errno);
+                return errno == ENOENT ? 0 : error_origin(negative_errno());
         if (!S_ISSOCK(st.st_mode))
                 return error_origin(-EEXIST);
         r = listener_connect(root, how->name, how->type, &fd);
@@ -79,7 +79,7 @@ static int listener_make_room(const Root *root, const Listener *how, int dir_fd)
                 return error_trace(r);
         if (r != LISTENER_E_GONE)
                 return error_origin(-EADDRINUSE);
-        return unlinkat(dir_fd, how->name, 0) < 0 ? error_origin(-errno) : 0;
+        return unlinkat(dir_fd, how->name, 0) < 0 ? error_origin(negative_errno()) : 0;
 }
 
 /**
@@ -109,14 +109,14 @@ int listener_bind(const Root *root, const Listener *how, int *ret_fd) {
                 return error_trace(r);
         fd = socket(AF_UNIX, how->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         r = snprintf(where.sun_path, sizeof(where.sun_path), "/proc/self/fd/%d/%s", dir_fd,
                      how->name);
         if (r < 0 || (size_t)r >= sizeof(where.sun_path))
                 return error_origin(-ENAMETOOLONG);
         if (bind(fd, (const struct sockaddr *)&where, sizeof(where)) < 0 ||
             fchmodat(dir_fd, how->name, how->mode, 0) < 0 || listen(fd, how->backlog) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         *ret_fd = take_fd(&fd);
         return 0;
 }
@@ -139,12 +139,12 @@ int listener_check(int fd, int type) {
         int flags = fcntl(fd, F_GETFL);
 
         if (flags < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         if (!listener_option_is(fd, SO_DOMAIN, AF_UNIX) || !listener_option_is(fd, SO_TYPE, type) ||
             !listener_option_is(fd, SO_ACCEPTCONN, 1))
                 return error_origin(-EINVAL);
         if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         return 0;
 }
 
@@ -164,7 +164,7 @@ static int listener_find_user(const Root *root, const char *name, uid_t *ret_uid
                 return error_origin(r);
         f = fdopen(fd, "r");
         if (!f)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         (void)take_fd(&fd);
         while ((r = fgetpwent_r(f, &entry, line, sizeof(line), &found)) == 0)
                 if (strcmp(entry.pw_name, name) == 0) {
@@ -197,6 +197,6 @@ int listener_give(const Root *root, const char *name, const char *user) {
                 return r;
         if (fstat(fd, &st) < 0 ||
             (st.st_uid != uid && fchownat(fd, "", uid, (gid_t)-1, AT_EMPTY_PATH) < 0))
-                return -errno;
+                return negative_errno();
         return 0;
 }

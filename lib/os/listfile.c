@@ -158,7 +158,7 @@ static int listfile_read(ListFile *l) {
                 n = read(l->fd, l->buffer + l->unread.n, l->size - l->unread.n);
         while (n < 0 && errno == EINTR);
         if (n < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         l->unread.n += (size_t)n;
         return n > 0 ? 0 : LISTFILE_E_END;
 }
@@ -218,6 +218,7 @@ static int listfile_parse(ListFile *l, bool at_end, MlistRecord *ret_record) {
 
         if (!l->has_form) {
                 r = listfile_find_form(l, at_end);
+                assert(r != MLIST_ASCII_E_LOSSY); /* only a record is */
                 if (r != 0)
                         return r;
         }

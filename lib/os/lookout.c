@@ -31,7 +31,7 @@ int lookout_open(const Root *root, const char *path, int *ret_fd) {
         fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
         if (fd < 0 ||
             inotify_add_watch(fd, place, IN_CREATE | IN_ATTRIB | IN_DELETE | IN_MOVED_TO) < 0)
-                return -errno;
+                return negative_errno();
         *ret_fd = take_fd(&fd);
         return 0;
 }

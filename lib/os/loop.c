@@ -50,12 +50,12 @@ int loop_new(Loop **ret_loop) {
         l->timer_fd = -1;
         l->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         if (l->epoll_fd < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         l->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
         if (l->timer_fd < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         if (epoll_ctl(l->epoll_fd, EPOLL_CTL_ADD, l->timer_fd, &timer) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         *ret_loop = TAKE(l);
         return 0;
 }
@@ -103,7 +103,7 @@ int loop_watch(Loop *l, LoopWatch *w, uint32_t events) {
         if (w->events == events)
                 return 0;
         if (epoll_ctl(l->epoll_fd, op, w->fd, &e) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         w->events = events;
         if (events == 0)
                 loop_wipe(l, w);
@@ -134,7 +134,7 @@ static int loop_arm(Loop *l, uint64_t until_usec) {
                         .tv_nsec = (long)(until_usec % USEC_PER_SEC) * NSEC_PER_USEC,
                 };
         if (timerfd_settime(l->timer_fd, TFD_TIMER_ABSTIME, &at, NULL) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         return 0;
 }
 
@@ -151,7 +151,7 @@ static int loop_fetch(Loop *l, uint64_t until_usec) {
                 n = epoll_wait(l->epoll_fd, l->ready, LOOP_EVENTS_MAX, wait ? -1 : 0);
         while (n < 0 && errno == EINTR);
         if (n < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         l->n_ready = (size_t)n;
         return 0;
 }

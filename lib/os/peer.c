@@ -64,7 +64,7 @@ static int peer_send(int fd, const void *packet, size_t n, const int *fds, size_
                 m.msg_control = &control;
                 m.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
         }
-        return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+        return sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? negative_errno() : 0;
 }
 
 static int peer_send_status(PeerLink *l) {
@@ -129,7 +129,7 @@ static int peer_take_request(PeerLink *l, PeerPacket *p) {
         ssize_t n = recvmsg(l->watch.fd, &m, MSG_DONTWAIT);
 
         if (n < 0)
-                return -errno;
+                return negative_errno();
         if ((m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || !peer_fits(p, (size_t)n))
                 return -EBADMSG;
         return p->head.kind == PEER_REFRESH && p->refresh.pcrs >> TPM_PCR_N != 0 ? -EBADMSG : 0;

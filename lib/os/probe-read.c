@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/error.h"
+
 #define ENTRIES_MAX 4096U       /* of a directory; a bus has some hundreds */
 #define READS_MAX   (1U << 17)  /* of one file in one look; /dev/kmsg gives a record each */
 #define LINE_ROOM   (16U << 10) /* a record of /dev/kmsg has 8 KiB at most (kernel printk.h) */
@@ -86,7 +88,7 @@ int probe_link(const Root *root, const char *path, char *ret_text, size_t max) {
                 return r;
         n = readlinkat(fd, "", ret_text, max);
         if (n < 0)
-                return -errno;
+                return negative_errno();
         if ((size_t)n >= max)
                 return -ENAMETOOLONG;
         ret_text[n] = '\0';

@@ -31,7 +31,7 @@ int root_init(Root *r, const char *path) {
         r->is_given = path != NULL;
         r->is_machine = !path || strcmp(path, "/") == 0;
         r->fd = open(path ? path : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-        return r->fd < 0 ? error_origin(-errno) : 0;
+        return r->fd < 0 ? error_origin(negative_errno()) : 0;
 }
 
 /**
@@ -72,7 +72,7 @@ int root_open(const Root *r, const char *path, int flags, int *ret_fd) {
                         fd = syscall(SYS_openat2, r->fd, path, &how, sizeof(how));
         }
         if (fd < 0)
-                return -errno;
+                return negative_errno();
         *ret_fd = (int)fd;
         return 0;
 }
@@ -103,9 +103,9 @@ static int root_mkdir_one(const Root *r, const char *path) {
         if (k < 0)
                 return k;
         if (mkdirat(fd, name, DIR_MODE) < 0)
-                return errno == EEXIST ? 0 : -errno;
+                return errno == EEXIST ? 0 : negative_errno();
         /* Whatever the umask is: others must be able to reach what is made for them in there. */
-        return fchmodat(fd, name, DIR_MODE, 0) < 0 ? -errno : 0;
+        return fchmodat(fd, name, DIR_MODE, 0) < 0 ? negative_errno() : 0;
 }
 
 /**
@@ -151,7 +151,7 @@ int root_rename(const Root *r, const char *from, const char *to) {
         k = root_open_parent(r, to, &to_fd, &to_name);
         if (k < 0)
                 return k;
-        return renameat(from_fd, from_name, to_fd, to_name) < 0 ? -errno : 0;
+        return renameat(from_fd, from_name, to_fd, to_name) < 0 ? negative_errno() : 0;
 }
 
 /**
@@ -169,7 +169,7 @@ int root_unlink(const Root *r, const char *path) {
         k = root_open_parent(r, path, &fd, &name);
         if (k < 0)
                 return k;
-        return unlinkat(fd, name, 0) < 0 ? -errno : 0;
+        return unlinkat(fd, name, 0) < 0 ? negative_errno() : 0;
 }
 
 /**
@@ -190,7 +190,7 @@ int read_whole(int fd, void *ret_data, size_t max, size_t *ret_n) {
                 if (got < 0 && errno == EINTR)
                         continue;
                 if (got < 0)
-                        return -errno;
+                        return negative_errno();
                 if (got == 0) {
                         *ret_n = n;
                         return 0;
@@ -219,7 +219,7 @@ int read_at(int fd, uint64_t offset, void *ret_data, size_t max, size_t *ret_n) 
                 if (got < 0 && errno == EINTR)
                         continue;
                 if (got < 0)
-                        return -errno;
+                        return negative_errno();
                 if (got == 0)
                         break;
                 n += (size_t)got;
@@ -243,7 +243,7 @@ int write_at(int fd, uint64_t offset, Bytes b) {
                 if (put < 0 && errno == EINTR)
                         continue;
                 if (put < 0)
-                        return -errno;
+                        return negative_errno();
                 n += (size_t)put;
         }
         return 0;
@@ -289,7 +289,7 @@ int fd_reopen(int fd, int *ret_fd) {
         (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
         fresh = open(path, O_RDONLY | O_CLOEXEC);
         if (fresh < 0)
-                return -errno;
+                return negative_errno();
         *ret_fd = fresh;
         return 0;
 }

@@ -32,7 +32,7 @@ int source_lock(const Root *root, int *error, int *ret_fd) {
                 return error_trace(source_trouble(error, r));
         if (flock(fd, LOCK_EX | LOCK_NB) < 0)
                 return errno == EWOULDBLOCK ? SOURCE_E_LOCKED
-                                            : error_trace(source_trouble(error, -errno));
+                                            : error_trace(source_trouble(error, negative_errno()));
         *ret_fd = take_fd(&fd);
         return 0;
 }

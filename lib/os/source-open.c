@@ -28,7 +28,7 @@ static int look_at_files(Source *s) {
                 return error_trace(source_trouble(s->options.error, r));
         dir = fdopendir(fd);
         if (!dir)
-                return error_trace(source_trouble(s->options.error, -errno));
+                return error_trace(source_trouble(s->options.error, negative_errno()));
         (void)take_fd(&fd);
         while ((entry = readdir(dir)))
                 mode_look_at_file(entry->d_name, &s->facts);

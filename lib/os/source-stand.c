@@ -83,8 +83,8 @@ static int stand_open_list(const Source *s, View *v) {
         fresh.offset = v->offset;
         r = root_open(&s->root, IMA_LIST, O_RDONLY, &fresh.list_fd);
         if (r == 0 && fstatfs(fresh.list_fd, &fs) < 0)
-                r = -errno;
-        if (r < 0)
+                r = negative_errno();
+        if (r != 0)
                 return error_trace(source_trouble(s->options.error, r));
         if (!s->root.is_given && fs.f_type != SECURITYFS_MAGIC)
                 return SOURCE_E_FOREIGN;

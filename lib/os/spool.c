@@ -151,7 +151,7 @@ static int spool_open_file(const Spool *s, const char *path, int *ret_fd, uint64
         if (r < 0)
                 return r;
         if (fstat(fd, &st) < 0)
-                return -errno;
+                return negative_errno();
         if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) != 0)
                 return SPOOL_E_GONE;
         *ret_fd = take_fd(&fd);
@@ -168,7 +168,7 @@ static int spool_find_end(Spool *s, uint64_t last) {
 
         r = fd_reopen(s->list_fd, &fd);
         if (r == 0 && lseek(fd, (off_t)last, SEEK_SET) < 0)
-                r = -errno;
+                r = negative_errno();
         if (r < 0) {
                 s->held.n_records = 0;
                 spool_stop(s, r);

@@ -33,7 +33,7 @@ int stop_watch(Loop *loop, LoopCall call, void *userdata, LoopWatch *ret_watch) 
         stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (stop_fd < 0 || sigaction(SIGTERM, &action, NULL) < 0 ||
             sigaction(SIGINT, &action, NULL) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         *ret_watch = (LoopWatch){ .fd = stop_fd, .call = call, .userdata = userdata };
         return error_trace(loop_watch(loop, ret_watch, EPOLLIN));
 }
