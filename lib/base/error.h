@@ -31,9 +31,15 @@ int error_pass(ErrorKind kind, int error, const char *file, int line, const char
 
 /* Analyzers look at one file at a time and would not know that the number comes back as it is. */
 #ifdef STATIC_ANALYSIS
-#define error_origin(e) (e)
-#define error_trace(e)  (e)
-#define error_fold(e)   (e)
+static inline int error_origin(int error) {
+        return error;
+}
+static inline int error_trace(int error) {
+        return error;
+}
+static inline int error_fold(int error) {
+        return error;
+}
 #else
 #define error_origin(e) error_pass(ERROR_ORIGIN, (e), __FILE__, __LINE__, __func__)
 #define error_trace(e)  error_pass(ERROR_TRACE, (e), __FILE__, __LINE__, __func__)
