@@ -176,12 +176,13 @@ static int verify_open(VerifyRun *run) {
         return r == EXIT_GOOD ? verify_read_firmware(run, banks) : r;
 }
 
-/* A bank that the firmware extended, but its log says nothing of, has no known V(0). */
+/* A bank that the firmware extended, but its log says nothing of, has no known V(0). There is a
+ * verdict, so the PCR is one of a TPM. */
 static int verify_check_base(const VerifyRun *run) {
         uint32_t pcr = run->verify.main_pcr;
         BankMask unknown = run->verify.search[pcr].banks & ~run->firmware.banks;
 
-        if (pcr >= TPM_PCR_N || run->firmware.n_of[pcr] == 0 || !unknown)
+        if (run->firmware.n_of[pcr] == 0 || !unknown)
                 return EXIT_GOOD;
         FOREACH_BANK(alg, unknown)
                 message_error("%s: has no digests for %s, but PCR %" PRIu32
