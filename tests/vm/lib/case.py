@@ -17,7 +17,8 @@ class Stage(NamedTuple):
     name: str
     state: str | None           # of the daemon, in its STATUS= line
     reason: str | None          # ... behind it in brackets
-    cause: str | None           # the first that `ima-replayctl doctor` finds, where there is such a verb
+    doctor: int                 # exit status of `ima-replayctl doctor`
+    cause: str | None           # the first that it finds
 
 
 class Case(NamedTuple):
