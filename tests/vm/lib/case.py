@@ -19,6 +19,7 @@ class Stage(NamedTuple):
     reason: str | None          # ... behind it in brackets
     doctor: int                 # exit status of `ima-replayctl doctor`
     cause: str | None           # the first that it finds
+    gate: dict = {}             # of `ima-replayctl status`: {thing: (readiness, part of its hint; empty: it has none)}
 
 
 class Case(NamedTuple):

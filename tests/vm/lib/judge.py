@@ -127,10 +127,20 @@ def check_status(result, stage):
     demand(text, f"stage {stage.name}: ima-replayctl status: {result.text(f'status.{stage.name}.error')}")
     said = json.loads(text)
     demand(stage.state in (None, said["state"]), f"stage {stage.name}: status says {said['state']}, expected {stage.state}")
+    check_gate(stage, {fact["name"]: fact for fact in said["gate"]})
     if said["state"] == "follow":
         tpm = said["tpm"]
         demand(tpm["device"].startswith("/dev/tpmrm") and tpm["compareAndSwap"] is True,
                f"stage {stage.name}: status says of the TPM: {tpm}")
+
+
+def check_gate(stage, facts):
+    """What the daemon itself thinks of pKVM, FF-A and the TPM, and why."""
+    for thing, (readiness, hint) in stage.gate.items():
+        fact = facts.get(thing, {})
+        demand(fact.get("readiness") == readiness, f"stage {stage.name}: {thing}: {fact}, expected {readiness}")
+        demand(hint in fact.get("hint", "") if hint else "hint" not in fact,
+               f"stage {stage.name}: {thing}: {fact}, expected the hint {hint!r}")
 
 
 def summary(result):
