@@ -23,12 +23,20 @@ static void show(const Machine *m, const char *stage) {
         tree_stage(getenv("TEST_DATA_DIR"), stage, m->dir, "sys/kernel/security");
 }
 
-static void boot(Machine *m, const char *first) {
+static void build(Machine *m, const char *first) {
         machine_build(m, MACHINE_ONE_CHAIN, RECORDS);
         m->asks_gate = true;
         show(m, first);
+}
+
+static void start(Machine *m) {
         machine_power_on(m);
         machine_start(m);
+}
+
+static void boot(Machine *m, const char *first) {
+        build(m, first);
+        start(m);
 }
 
 static void check(Machine *m, PlanState state, PlanReason reason, size_t n_sent) {
@@ -39,25 +47,82 @@ static void check(Machine *m, PlanState state, PlanReason reason, size_t n_sent)
         assert_int_equal(m->hook.n_sent > 0, n_sent > 0);
 }
 
-/* pKVM is there from the start, FF-A at 2 s, the TPM at 4 s. */
+static void check_fact(const Machine *m, GateThing thing, GateReadiness readiness, Advice advice,
+                       KernelPart part) {
+        const GateFact *fact = &extender_gate(m->extender)->facts[thing];
+
+        assert_string_equal(gate_readiness_name(fact->readiness), gate_readiness_name(readiness));
+        assert_int_equal(fact->advice, advice);
+        assert_int_equal(fact->part, part);
+}
+
+static void check_ready(const Machine *m, GateThing thing) {
+        check_fact(m, thing, GATE_READY, ADVICE_NONE, PART_NONE);
+}
+
+static void check_trouble(const Machine *m, const char *says) {
+        assert_non_null(strstr(extender_trouble(m->extender), says));
+}
+
+/* pKVM is told of at 1 s, FF-A is there at 2 s, the TPM at 4 s. */
 static void test_the_mission(void **state) {
         Machine *m = *state;
 
-        boot(m, "arm64-ffa-late-stock-7.3.boot");
+        build(m, "arm64-ffa-late-stock-7.3.boot");
+        tree_file(m->dir, "dev/kmsg", "");
+        start(m);
         pass(m, 1);
         check(m, PLAN_WAIT_TPM, PLAN_REASON_GATE_WAIT, 0);
-        assert_non_null(strstr(extender_trouble(m->extender), "ffa"));
-        assert_int_equal(extender_gate(m->extender)->facts[GATE_PKVM].readiness, GATE_READY);
+        check_fact(m, GATE_PKVM, GATE_WAITING, ADVICE_PKVM_UNKNOWN, PART_NONE);
+        check_fact(m, GATE_FFA, GATE_WAITING, ADVICE_NOT_LOADED, PART_FFA);
+        check_fact(m, GATE_TPM, GATE_WAITING, ADVICE_TPM_NONE, PART_NONE);
+        check_trouble(m, "ffa-module is not loaded");
+
+        show(m, "arm64-ffa-late-stock-7.3.boot");
         pass(m, 1);
+        check(m, PLAN_WAIT_TPM, PLAN_REASON_GATE_WAIT, 0);
+        check_ready(m, GATE_PKVM);
+        check_fact(m, GATE_FFA, GATE_WAITING, ADVICE_NOT_LOADED, PART_FFA);
+        check_fact(m, GATE_TPM, GATE_WAITING, ADVICE_TPM_NONE, PART_NONE);
+        check_trouble(m, "ffa-module is not loaded");
+
         show(m, "arm64-ffa-late-stock-7.3.ffa");
         pass(m, 2);
         check(m, PLAN_WAIT_TPM, PLAN_REASON_GATE_WAIT, 0);
+        check_ready(m, GATE_PKVM);
+        check_fact(m, GATE_FFA, GATE_WAITING, ADVICE_NOT_LOADED, PART_CRB_FFA);
+        check_fact(m, GATE_TPM, GATE_WAITING, ADVICE_FFA_FIRST, PART_NONE);
+        check_trouble(m, "tpm_crb_ffa is not loaded");
+
         show(m, "arm64-ffa-late-stock-7.3.tpm");
         pass(m, 5);
         check(m, PLAN_FOLLOW, PLAN_REASON_NONE, 1);
-        assert_int_equal(extender_gate(m->extender)->facts[GATE_FFA].readiness, GATE_READY);
+        check_ready(m, GATE_PKVM);
+        check_ready(m, GATE_FFA);
+        check_ready(m, GATE_TPM);
+        assert_string_equal(extender_trouble(m->extender), "");
         assert_string_equal(extender_gate(m->extender)->device, "/dev/tpmrm0");
         assert_true(machine_is_right(m) && machine_is_exact(m));
+}
+
+/* The same with RequirePKVM=yes: it is what is waited for, until the log tells of it. */
+static void test_required_pkvm(void **state) {
+        Machine *m = *state;
+
+        build(m, "arm64-ffa-late-stock-7.3.tpm");
+        m->gate = (GateOptions){ .require_pkvm = true };
+        tree_file(m->dir, "dev/kmsg", "");
+        start(m);
+        pass(m, 60);
+        check(m, PLAN_WAIT_TPM, PLAN_REASON_GATE_WAIT, 0);
+        check_fact(m, GATE_PKVM, GATE_WAITING, ADVICE_PKVM_UNKNOWN, PART_NONE);
+        check_ready(m, GATE_FFA);
+        check_ready(m, GATE_TPM);
+        check_trouble(m, "protected");
+        show(m, "arm64-ffa-late-stock-7.3.tpm");
+        pass(m, 5);
+        check(m, PLAN_FOLLOW, PLAN_REASON_NONE, 1);
+        check_ready(m, GATE_PKVM);
 }
 
 /* A known dead end is said at once, and nothing is sent for as long as it lasts. */
@@ -130,9 +195,9 @@ static void test_pokes_without_end(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                case_of(test_the_mission),       case_of(test_the_dead_end),
-                case_of(test_pkvm_failed),       case_of(test_poke),
-                case_of(test_pokes_without_end),
+                case_of(test_the_mission),  case_of(test_required_pkvm),
+                case_of(test_the_dead_end), case_of(test_pkvm_failed),
+                case_of(test_poke),         case_of(test_pokes_without_end),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
