@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "fault/machine.h"
+#include "lib/scale.h"
 
 #include <fcntl.h>
 #include <ftw.h>
@@ -491,10 +492,9 @@ bool machine_is_exact(Machine *m) {
         return is_careful(&m->hook);
 }
 
-/* SCALE=: how many times the usual size. */
+/* A whole number of times the usual size. */
 size_t machine_scale(void) {
-        const char *text = getenv("SCALE");
-        unsigned long scale = text ? strtoul(text, NULL, 10) : 1;
+        double scale = scale_of(1);
 
-        return scale > 0 ? scale : 1;
+        return scale > 1 ? (size_t)scale : 1;
 }

@@ -26,12 +26,12 @@ import daemon  # noqa: E402
 import replay  # noqa: E402
 import world  # noqa: E402
 from daemon import Daemon, caught_up, in_state  # noqa: E402
-from harness import check, finish  # noqa: E402
+from harness import check, finish, scale  # noqa: E402
 from kernel import Kernel, now_usec  # noqa: E402
 from mux import Mux  # noqa: E402
 from world import BANKS, Swtpm  # noqa: E402
 
-SCALE = float(os.environ.get("SCALE", "1"))
+SCALE = scale(nightly=10)
 COMMAND_SECONDS = 0.005
 RATE = 100
 LATE_SECONDS = 4

@@ -19,12 +19,12 @@ import daemon  # noqa: E402
 import replay  # noqa: E402
 import world  # noqa: E402
 from daemon import Daemon, in_state  # noqa: E402
-from harness import Count, check, finish, goal  # noqa: E402
+from harness import Count, check, finish, goal, scale  # noqa: E402
 from kernel import Kernel  # noqa: E402
 from mux import PCR_EXTEND, Mux  # noqa: E402
 from world import BANKS, Swtpm  # noqa: E402
 
-BOOTS = max(1, round(200 * float(os.environ.get("SCALE", "1"))))
+BOOTS = max(1, round(200 * scale(nightly=25)))
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
 OURS, KERNEL = 0, 1
 OBSERVED_SECONDS = 10

@@ -32,11 +32,11 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 import replay  # noqa: E402
 import world  # noqa: E402
-from harness import Count, check, check_exit, finish, goal  # noqa: E402
+from harness import Count, check, check_exit, finish, goal, scale  # noqa: E402
 from world import BANKS, Root, Swtpm, ended, oneshot, start_oneshot  # noqa: E402
 
 N = 20000
-KILLS = round(100 * float(os.environ.get("SCALE", "1")))
+KILLS = max(1, round(100 * scale(nightly=200)))
 KILLS_MAX = 500         # of one list: more would leave hardly a record for each
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
 PCR_EXTEND = bytes.fromhex("00000182")

@@ -32,7 +32,7 @@ from kernel import Kernel
 from serve import REPLAY, Error, Server
 from world import BANKS, Swtpm
 
-LONG = int(100000 * float(os.environ.get("SCALE", 1)))
+LONG = round(100000 * harness.scale())
 RSS_MAX = 32 << 20
 NAMES = [b"/bin/plain", b"/tmp/esc\x1b[31m", b"/tmp/new\nline", b"/tmp/\xff\xfe", b"/tmp/back\\slash", "/tmp/\u202ebidi".encode(),
          "/tmp/\u00fcmlaut \u6f22".encode(), b"/tmp/c1\xc2\x9b1m", b'/tmp/"quote"', b"/tmp/{\"a\":1}"]

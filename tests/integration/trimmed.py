@@ -17,11 +17,11 @@ import daemon  # noqa: E402
 import replay  # noqa: E402
 import world  # noqa: E402
 from daemon import Daemon, caught_up  # noqa: E402
-from harness import check, finish  # noqa: E402
+from harness import check, finish, scale  # noqa: E402
 from kernel import Kernel  # noqa: E402
 from world import BANKS, Swtpm  # noqa: E402
 
-ROUNDS = round(12 * float(os.environ.get("SCALE", "1"))) or 1
+ROUNDS = max(1, round(12 * scale()))
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
 SECONDS = 30
 

@@ -20,14 +20,14 @@ import daemon  # noqa: E402
 import replay  # noqa: E402
 import world  # noqa: E402
 from daemon import Daemon, caught_up  # noqa: E402
-from harness import check, finish  # noqa: E402
+from harness import check, finish, scale  # noqa: E402
 from mux import PCR_N, Mux  # noqa: E402
 from world import BANKS, Root, Swtpm  # noqa: E402
 
-N = round(5000 * float(os.environ.get("SCALE", "1")))
+N = round(5000 * scale(nightly=20))
 SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
 EXCLUSIVE = 0x121
-SECONDS = 240
+SECONDS = 240 * max(1, scale(nightly=20))
 
 
 def together(name, top, raw, records, delay):

@@ -27,7 +27,7 @@ from harness import check, finish  # noqa: E402
 from kernel import Kernel  # noqa: E402
 from world import BANKS, Swtpm  # noqa: E402
 
-MANY = round(200000 * float(os.environ.get("SCALE", "1")))
+MANY = round(200000 * harness.scale())
 SPOOL_MAX = 64 << 10
 NAMES = (b"\x1b[2J\x1b]0;owned\x07", b"a\nb\r\n", b"\x9b31m", "\u202e\u2066exe".encode(), b"\xff\xfe\xc3", b"%s%n%x",
          b"/" + b"a" * 4094, b" ", b"'\"\\;$(id)", b"boot_aggregate_late", b"boot_aggregate/", b"{\"x\":1}")

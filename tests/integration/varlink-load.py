@@ -35,7 +35,7 @@ try:
 except ImportError:
     skip("ima-replay-serve: its test library is not here")
 
-SCALE = float(os.environ.get("SCALE", "1"))
+SCALE = harness.scale()
 RECORDS = int(os.environ.get("RECORDS", "100000"))
 RUNS = 5
 SECONDS = 4 * SCALE

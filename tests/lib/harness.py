@@ -6,6 +6,7 @@ Environment:
   MESON_SOURCE_ROOT           the source tree; without it, the tree of this file
   IMA_REPLAY_SHARED           more lists: DIR/logs/{captured,published}; without it
                               ../shared beside the source tree, if it is there
+  SCALE (1)                   how many times the usual size, or "nightly": scale()
   STOP_AT_FIRST=1             the first check that fails ends the test (tests/controls/run: a
                               broken tree is not waited for)
 A test exits with 0 (good), 1 (a check failed, or none ran) or 77 (skipped).
@@ -13,6 +14,7 @@ A test exits with 0 (good), 1 (a check failed, or none ran) or 77 (skipped).
 import functools
 import hashlib
 import json
+import math
 import os
 import subprocess
 import sys
@@ -29,6 +31,22 @@ def find_shared():
 
 
 SHARED = find_shared()
+
+
+# Sizes
+
+def scale(nightly=1):
+    """SCALE=: how many times the usual size; for "nightly" as many times as the caller says."""
+    text = os.environ.get("SCALE") or "1"
+    if text == "nightly":
+        return nightly
+    try:
+        n = float(text)
+    except ValueError:
+        n = 0
+    if not 0 < n < math.inf:
+        sys.exit(f"SCALE={text}: a number above 0, or nightly")
+    return n
 
 
 # Programs

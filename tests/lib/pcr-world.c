@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "lib/cmocka-all.h"
 #include "lib/pcr-world.h"
+#include "lib/scale.h"
 
 #include <openssl/evp.h>
 #include <string.h>
@@ -20,12 +21,11 @@ int world_close(void **state) {
         return 0;
 }
 
-/* SCALE=n: so many times as much chance. */
+/* A whole number of times as much chance. */
 uint64_t world_scale(void) {
-        const char *s = getenv("SCALE");
-        uint64_t n = s ? strtoull(s, NULL, 10) : 1;
+        double scale = scale_of(1);
 
-        return n > 0 ? n : 1;
+        return scale > 1 ? (uint64_t)scale : 1;
 }
 
 /* Ten records, PCR 10 and sometimes 11, nothing extended. */

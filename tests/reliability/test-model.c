@@ -8,6 +8,7 @@
  * SCALE (1): 10,000 restarts.  SEED (1): of the first boot; each boot has its own, one above that
  * of the boot before it, and BOOTS=1 stops after one.
  */
+#include "lib/scale.h"
 #include "reliability/model-bus.h"
 
 #include <inttypes.h>
@@ -16,6 +17,7 @@
 #include <tss2/tss2_tpm2_types.h>
 
 #define RESTARTS    10000.0 /* with SCALE=1 */
+#define NIGHTLY     100.0
 #define RECORDS_MAX 48U
 #define TURNS_MAX   20000U /* of one life */
 #define SESSIONS    16U    /* that are asked for at once */
@@ -29,13 +31,6 @@ typedef struct World {
         uint64_t n_restarts, n_boots;
         size_t n_records_max; /* in this boot */
 } World;
-
-static double scale(void) {
-        const char *text = getenv("SCALE");
-        double v = text ? strtod(text, NULL) : 1;
-
-        return v > 0 ? v : 1;
-}
 
 static uint64_t number_of(const char *name, uint64_t otherwise) {
         const char *text = getenv(name);
@@ -218,7 +213,7 @@ static void tell(const World *w, uint64_t wanted, double seconds) {
 }
 
 static void test_restarts(void **state) {
-        uint64_t wanted = (uint64_t)(RESTARTS * scale() + 0.5);
+        uint64_t wanted = (uint64_t)(RESTARTS * scale_of(NIGHTLY) + 0.5);
         uint64_t n_boots = number_of("BOOTS", UINT64_MAX);
         double begun = now_seconds();
         World w = { .machine = *state, .seed = number_of("SEED", 1) };
