@@ -20,7 +20,9 @@
 #define SERVE_PAUSE_MAX_USEC (5 * SERVE_SEC)
 #define SERVE_AGAIN_USEC     (10 * SERVE_MSEC) /* when something moved beside its socket */
 #define SERVE_SILENT_USEC    (10 * SERVE_SEC)  /* a count takes it no TPM, so it is stuck */
-#define SERVE_MESSAGES_TURN  4U
+/* PCRs are read when they can be, and by a TPM: which it gives up itself before this. */
+#define SERVE_SILENT_TPM_USEC (150 * SERVE_SEC)
+#define SERVE_MESSAGES_TURN   4U
 
 /**
  * serve_status() - where the extender stands
@@ -298,6 +300,16 @@ int serve_refresh(Serve *s, uint32_t pcrs, uint64_t *ret_token) {
         return 0;
 }
 
+/* Until when it may be silent: any word of it says that it is not stuck. */
+static uint64_t serve_patience_ends(const Serve *s) {
+        const ServeRefresh *f = &s->refresh;
+
+        if (!f->is_sent)
+                return LOOP_FOREVER;
+        return MAX_OF(f->sent_usec, s->status_usec) +
+               (f->sent_pcrs ? SERVE_SILENT_TPM_USEC : SERVE_SILENT_USEC);
+}
+
 /**
  * serve_extender_run() - connect, ask, and notice silence
  * @s:        the server
@@ -311,10 +323,7 @@ uint64_t serve_extender_run(Serve *s, uint64_t now_usec) {
         if (s->link.fd < 0 && now_usec >= s->try_usec)
                 serve_connect(s, now_usec);
         if (s->link.fd >= 0) {
-                bool is_silent =
-                        s->refresh.is_sent && now_usec >= s->refresh.sent_usec + SERVE_SILENT_USEC;
-
-                r = is_silent ? PEER_E_GONE : serve_ask(s, now_usec);
+                r = now_usec >= serve_patience_ends(s) ? PEER_E_GONE : serve_ask(s, now_usec);
                 if (r < 0 || r == PEER_E_GONE)
                         serve_lose(s, now_usec);
         }
@@ -322,7 +331,7 @@ uint64_t serve_extender_run(Serve *s, uint64_t now_usec) {
                 return s->try_usec;
         if (r == PEER_E_PENDING)
                 return now_usec + SERVE_AGAIN_USEC;
-        return s->refresh.is_sent ? s->refresh.sent_usec + SERVE_SILENT_USEC : LOOP_FOREVER;
+        return serve_patience_ends(s);
 }
 
 /**

@@ -9,6 +9,7 @@
   diverged    held and new calls end with Unattestable; the values are shown, none as verified
   kernel      Wait returns at once
   extender    killed and started again: nothing old is served; a held Wait lives through it
+  slow        Verify while a slow TPM catches up: the extender is not taken for dead
   server      killed and started again while a TPM is being extended; a live one is not replaced
   spool       off: said so, and extended all the same
   activation  the sockets of both programs handed over; the inner one to a user of its own
@@ -39,6 +40,7 @@ from serve import REPLAY, STATUS, Client, Closed, Error, Server  # noqa: E402
 from world import BANKS, Swtpm  # noqa: E402
 
 COMMAND_SECONDS = 0.005
+SLOW_SECONDS, SLOW_LOOKS = 0.5, 12
 CANARIES = 40
 STREAM_SECONDS = 2
 WAIT = f"{STATUS}.Wait"
@@ -331,6 +333,25 @@ def extender(top):
             d.stop(name="extender: stop")
 
 
+def slow(top):
+    """Nothing that is asked of PCRs can be answered before it follows; the server waits for longer than for a count."""
+    with Scene("slow", top, records=100, delay=SLOW_SECONDS) as scene, scene.daemon() as d, scene.server() as server:
+        server.wait_for(in_state("catch_up"), 20, "slow: catching up")
+        with server.client(REPLAY, timeout=30) as c:
+            c.send(f"{REPLAY}.Verify")
+            begun, said = time.monotonic(), []
+            while time.monotonic() - begun < SLOW_LOOKS and not said:
+                said += [serve.told(s) for s in [server.status()] if is_away(s)]
+                time.sleep(0.02)
+            scene.check(not said, f"not there after {time.monotonic() - begun:.1f} s: {said} {server.lines}")
+            scene.check(in_state("catch_up")(server.status()), "it had caught up before the test was over")
+            scene.check_error(c.receive, f"{REPLAY}.NotReady", "Verify")
+        scene.mux.delay = 0
+        scene.follows(server, "fast again")
+        scene.check(not any("is gone" in line for line in server.lines), f"{server.lines}")
+        d.stop(name="slow: stop")
+
+
 def server_killed(top):
     with Scene("server", top, records=400, delay=COMMAND_SECONDS) as scene, scene.daemon() as d:
         for i in range(3):
@@ -513,7 +534,7 @@ def extend(top):
 def main():
     world.need("swtpm", "tpm2_pcrread")
     world.set_library_path()
-    scenes = [life, canary, wait_errors, stream, diverged, kernel_mode, extender, server_killed, spool_off, activation, extend]
+    scenes = [life, canary, wait_errors, stream, diverged, kernel_mode, extender, slow, server_killed, spool_off, activation, extend]
     chosen = sys.argv[1:]
     with tempfile.TemporaryDirectory() as top:
         for scene in scenes:
