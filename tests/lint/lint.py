@@ -305,9 +305,21 @@ def catalog():
     return f.done("catalog")
 
 
+OWN_MEMORY = 32 << 20     # of ima-replayd, without the spool
+
 # Each unit but the target and drop-ins: a socket whose service may not start is asked again and again.
 UNIT_CONDITIONS = ["ConditionSecurity=ima", "ConditionKernelCommandLine=!ima_replay=no",
                    "ConditionVirtualization=!container"]
+
+
+def memory(f):
+    """The spool is memory of the unit, which has room for the default, twice while files are replaced."""
+    path = ROOT / "systemd/ima-replayd.service.in"
+    header = (ROOT / "lib/os/spool.h").read_text()
+    n, shift = map(int, re.search(r"SPOOL_MAX_DEFAULT \(UINT64_C\((\d+)\) << (\d+)\)", header).groups())
+    m = re.search(r"^MemoryMax=(\d+)M$", path.read_text(), re.M)
+    if not m or int(m[1]) << 20 < 2 * (n << shift) + OWN_MEMORY:
+        f.add(path, 1, "MemoryMax= has no room for a full spool")
 
 
 def units():
@@ -316,6 +328,7 @@ def units():
         print("units: systemd-analyze is not installed")
         return SKIP
     f = Findings()
+    memory(f)
     with tempfile.TemporaryDirectory() as top:
         top = pathlib.Path(top)
         # verify wants programs to be there; what they do is not its matter.
