@@ -79,10 +79,13 @@ static bool list_is_done(const ListCall *call, uint64_t end) {
 /* Raw: the record, or what is left of it, or as much of that as fits. */
 static int list_put_raw(const ListCall *call, ListReply *reply, const MlistRecord *record,
                         uint64_t cut) {
-        size_t left = record->whole.n - (size_t)cut;
         size_t room = LIST_RAW_MAX - reply->n_raw;
-        size_t n = left;
+        size_t left, n;
 
+        /* It is not the record any more of which that much was sent. */
+        if (cut >= record->whole.n)
+                return SERVE_READ_E_BAD;
+        left = n = record->whole.n - (size_t)cut;
         if (left > room && reply->n_raw > 0) {
                 reply->is_full = true;
                 return 0;

@@ -536,6 +536,41 @@ def forged(top, tpm):
             d.stop(name="forged: stop")
 
 
+def shorter(top):
+    """While a record is sent piece by piece the files are others, in which it is shorter than what was sent."""
+    def rec(i, size):
+        return world.record("ima-ng", world.field(b"sha256:\0" + hashlib.sha256(b"%d" % i).digest()) + world.field(b"/%d/" % i + b"x" * size + b"\0"))
+
+    head, large, small = world.boot_aggregate() + rec(0, 9), rec(1, 600000), rec(2, 9)
+    root = world.Root(f"{top}/shorter", head + large + rec(3, 9))
+    os.makedirs(f"{top}/shorter-tpm")
+    with Daemon(root.top, f"libtpms:{top}/shorter-tpm/tpm") as d, Server(root.top) as s:
+        d.wait_for(daemon.in_state("follow"), 20, "shorter")
+        s.wait_for(lambda x: x["extended"] == 4, 10, "shorter: the server")
+        with s.client(REPLAY) as c:
+            c.send(f"{REPLAY}.ReadList", {"raw": True, "first": 2}, more=True)
+            c.socket.recv(1, socket.MSG_PEEK)
+            # It does not go on before this is read: it is more than a socket takes.
+            with open(f"{root.top}/run/ima-replay/list", "r+b") as f:
+                f.seek(len(head))
+                f.write(small)
+            with open(f"{root.top}/run/ima-replay/index", "r+b") as f:
+                f.seek(3 * 24)
+                f.write(struct.pack("<Q", len(head + small)))
+            data, error = b"", None
+            try:
+                continues = True
+                while continues:
+                    reply, continues = c.receive()
+                    data += base64.b64decode(reply["data"])
+            except (Error, serve.Closed) as e:
+                error = e
+        check(isinstance(error, Error) and error.name.endswith(".NotSpooled") and error.parameters == {"position": 2}, f"shorter: {error!r}")
+        check(large.startswith(data) and 0 < len(data) < len(large), f"shorter: {len(data)} bytes, not those of the list")
+        check(s.status()["extended"] == 4, f"shorter: the server: {s.process.poll()}")
+        d.stop(name="shorter: stop")
+
+
 def rss(process):
     with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
         return next(int(line.split()[1]) << 10 for line in f if line.startswith("VmHWM"))
@@ -588,8 +623,9 @@ def main():
         for test in (the_rich_list, follow, frozen, frozen_behind, nothing, forged):
             if not only or test.__name__ in only:
                 with_tpm(top, test.__name__, test)
-        if not only or "long_list" in only:
-            long_list(top)
+        for test in (shorter, long_list):
+            if not only or test.__name__ in only:
+                test(top)
     harness.finish()
 
 
