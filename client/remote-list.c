@@ -155,8 +155,7 @@ int remote_read_list(const CtlOptions *o, Remote *remote, RemoteList *l, RemoteR
         while (continues && r == 0) {
                 VarlinkReply reply = { .fd = -1 };
 
-                r = remote_receive(
-                        remote, o->follow ? LOOP_FOREVER : now_usec() + REMOTE_VERIFY_USEC, &reply);
+                r = remote_next(remote, o->follow ? LOOP_FOREVER : REMOTE_VERIFY_USEC, &reply);
                 if (r != 0)
                         return r < 0 ? error_trace(r) : EXIT_ERROR;
                 continues = reply.continues;
@@ -222,7 +221,29 @@ static int fetch_range(const CtlOptions *o, Json *parameters) {
         return error_trace(r);
 }
 
-/* Reply by reply: any length, and through transports that carry no descriptors. */
+/* One of many. Return: as fetch_replies(). */
+static int fetch_next(Remote *remote, int fd, bool *ret_continues) {
+        VarlinkReply reply = { .fd = -1 };
+        int r;
+
+        r = remote_next(remote, REMOTE_VERIFY_USEC, &reply);
+        if (r != 0)
+                return r < 0 ? error_trace(r) : EXIT_ERROR;
+        if (reply.error) {
+                r = remote_error(&reply); /* is a status */
+        } else {
+                r = fetch_write(remote, fd, &reply);
+                r = r > 0 ? EXIT_ERROR : r;
+        }
+        *ret_continues = reply.continues;
+        varlink_reply_deinit(&reply);
+        return error_trace(r);
+}
+
+/*
+ * Reply by reply: any length, and through transports that carry no descriptors. Return: EXIT_GOOD;
+ * another exit status after a message; a negative errno.
+ */
 static int fetch_replies(const CtlOptions *o, Remote *remote, int *ret_fd) {
         _cleanup_close_ int fd = memfd_create("ima-list", MFD_CLOEXEC);
         _cleanup_(json_dropp) Json *parameters = NULL;
@@ -238,17 +259,12 @@ static int fetch_replies(const CtlOptions *o, Remote *remote, int *ret_fd) {
                 r = fetch_range(o, parameters);
         if (r == 0)
                 r = remote_send(remote, METHOD_READ, &parameters, true);
-        while (r == 0 && continues) {
-                VarlinkReply reply = { .fd = -1 };
-
-                r = remote_receive(remote, now_usec() + REMOTE_VERIFY_USEC, &reply);
-                continues = r == 0 && reply.continues;
-                if (r == 0)
-                        r = reply.error ? remote_error(&reply) : fetch_write(remote, fd, &reply);
-                varlink_reply_deinit(&reply);
-        }
+        if (r > 0)
+                r = EXIT_ERROR;
+        while (r == 0 && continues)
+                r = fetch_next(remote, fd, &continues);
         if (r != 0)
-                return r < 0 ? error_trace(r) : EXIT_ERROR;
+                return error_trace(r);
         *ret_fd = take_fd(&fd);
         return EXIT_GOOD;
 }

@@ -174,6 +174,28 @@ int remote_receive(Remote *r, uint64_t until_usec, VarlinkReply *ret_reply) {
 }
 
 /**
+ * remote_next() - the same for an answer that has to come
+ * @r:             the service
+ * @patience_usec: how long it may take; LOOP_FOREVER: without end
+ * @ret_reply:     as remote_receive()
+ *
+ * Return: 0; REMOTE_E_FAILED after a message, also for an answer that does not come; a negative
+ *         errno.
+ */
+int remote_next(Remote *r, uint64_t patience_usec, VarlinkReply *ret_reply) {
+        uint64_t now = now_usec();
+        int k;
+
+        k = remote_receive(r,
+                           patience_usec > LOOP_FOREVER - now ? LOOP_FOREVER : now + patience_usec,
+                           ret_reply);
+        if (k != REMOTE_E_TIME)
+                return error_trace(k);
+        message_error("%s: the service does not answer", r->path);
+        return REMOTE_E_FAILED;
+}
+
+/**
  * remote_call() - call a method and take its one reply
  * @r:             the service
  * @method:        with its interface
@@ -190,12 +212,7 @@ int remote_call(Remote *r, const char *method, Json **parameters, uint64_t patie
         int k;
 
         k = remote_send(r, method, parameters ? parameters : &none, false);
-        if (k == 0)
-                k = remote_receive(r, now_usec() + patience_usec, ret_reply);
-        if (k != REMOTE_E_TIME)
-                return error_trace(k);
-        message_error("%s: the service does not answer", r->path);
-        return REMOTE_E_FAILED;
+        return k == 0 ? remote_next(r, patience_usec, ret_reply) : error_trace(k);
 }
 
 /* All that errors carry. */

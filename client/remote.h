@@ -35,6 +35,7 @@ void remote_close(Remote *r);
 
 int remote_send(Remote *r, const char *method, Json **parameters, bool more);
 int remote_receive(Remote *r, uint64_t until_usec, VarlinkReply *ret_reply);
+int remote_next(Remote *r, uint64_t patience_usec, VarlinkReply *ret_reply);
 int remote_call(Remote *r, const char *method, Json **parameters, uint64_t patience_usec,
                 VarlinkReply *ret_reply);
 int remote_error(const VarlinkReply *reply);

@@ -415,10 +415,26 @@ def test_verdicts(top):
             check(result[2].count("\n") == 1 and "→ try ima-replayctl explain" in result[2], f"wait: {error}: {result[2]!a}")
 
 
+def test_pieces(top):
+    """A list that is too large for a file: what its pieces end with decides the exit status."""
+    ctl, piece = Ctl(top), {"data": "", "next": 0, "end": 9}
+    answers = {f"{serve.REPLAY}.OpenList": [liar.Error(f"{serve.REPLAY}.TooLarge", {"size": 1 << 26, "limit": 1 << 25})]}
+    with liar.Liar(f"{top}/run/ima-replay/{serve.REPLAY}", answers):
+        for error, fields, status in (("NotReady", {"state": "wait_tpm"}, 3), ("NotSpooled", {"position": 2}, 1),
+                                      ("Unattestable", {"state": "diverged", "reason": "foreign_extend"}, 4)):
+            for before in ([], [piece]):
+                answers[f"{serve.REPLAY}.ReadList"] = [*before, liar.Error(f"{serve.REPLAY}.{error}", fields)]
+                result = ctl("replay")
+                check_exit(result, status, f"pieces: {len(before)}, then {error}")
+                check(result[1] == "" and result[2].count("\n") == 1, f"pieces: {error}: {result}")
+        answers[f"{serve.REPLAY}.ReadList"] = [{"data": 7, "next": 0, "end": 9}]
+        check_exit(ctl("replay"), 1, "pieces: what is none")
+
+
 def main():
     world.need("tpm2_pcrextend")
     world.need_libtpms()
-    for test in (test_nobody, test_good, test_pending, test_failed, test_kernel, test_verdicts):
+    for test in (test_nobody, test_good, test_pending, test_failed, test_kernel, test_verdicts, test_pieces):
         with tempfile.TemporaryDirectory() as top:
             test(top)
     finish()

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 
 #include "base/encode.h"
+#include "client/remote.h"
 #include "daemon/serve-extender-internal.h"
 #include "daemon/serve-methods.h"
 #include "daemon/serve-read.h"
@@ -360,6 +361,19 @@ static void test_kernel(void **state) {
         each(of_kernel, ELEMENTSOF(of_kernel));
 }
 
+/* Nobody asked, so nothing comes. */
+static void test_silence(void **state) {
+        const CtlOptions o = { .socket = socket_path };
+        VarlinkReply reply = { .fd = -1 };
+        Remote remote = {};
+
+        (void)state;
+        assert_int_equal(remote_open(&o, REMOTE_REPLAY, &remote), 0);
+        assert_int_equal(remote_receive(&remote, now_usec(), &reply), REMOTE_E_TIME);
+        assert_int_equal(remote_next(&remote, 1000, &reply), REMOTE_E_FAILED);
+        remote_close(&remote);
+}
+
 static int setup_all(void **state) {
         if (all_hashers_open(state) != 0 || setup(state) != 0)
                 return -1;
@@ -386,7 +400,8 @@ int main(void) {
         const struct CMUnitTest tests[] = { cmocka_unit_test(test_following),
                                             cmocka_unit_test(test_diverged),
                                             cmocka_unit_test(test_waiting),
-                                            cmocka_unit_test(test_kernel) };
+                                            cmocka_unit_test(test_kernel),
+                                            cmocka_unit_test(test_silence) };
 
         return cmocka_run_group_tests(tests, setup_all, teardown_all);
 }
