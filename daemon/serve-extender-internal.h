@@ -41,6 +41,7 @@ struct Serve {
         uint64_t last_verified[TPM_PCR_N][_DIGEST_ALG_N]; /* counts that were seen to fit, or 0 */
 
         bool wants_spool;
+        uint64_t spool_usec; /* not asked for before */
         ServeSpool spool;
         uint64_t spool_of; /* generation as the extender counts */
         dev_t spool_dev;

@@ -22,6 +22,7 @@
 #define SERVE_SILENT_USEC    (10 * SERVE_SEC)  /* a count takes it no TPM, so it is stuck */
 /* PCRs are read when they can be, and by a TPM: which it gives up itself before this. */
 #define SERVE_SILENT_TPM_USEC (150 * SERVE_SEC)
+#define SERVE_SPOOL_USEC      (200 * SERVE_MSEC) /* after an answer without one that is kept */
 #define SERVE_MESSAGES_TURN   4U
 
 /**
@@ -159,7 +160,7 @@ static void serve_take_status(Serve *s, const PeerMessage *m, uint64_t now) {
 }
 
 /* The same file as before is not begun anew, whoever counts its generations. */
-static void serve_take_spool(Serve *s, PeerSpool *spool) {
+static void serve_take_spool(Serve *s, PeerSpool *spool, uint64_t now) {
         struct stat st = {};
         bool is_same = spool->list_fd >= 0 && fstat(spool->list_fd, &st) == 0 &&
                        s->spool.list_fd >= 0 && st.st_dev == s->spool_dev &&
@@ -179,6 +180,11 @@ static void serve_take_spool(Serve *s, PeerSpool *spool) {
         s->spool.n_records = spool->n_records;
         s->spool.n_bytes = spool->n_bytes;
         s->spool_of = spool->generation;
+        /* It has one, but had no descriptor to spare: nothing else would make us ask again. */
+        if (s->spool.list_fd < 0 && s->status.spool_is_writable) {
+                s->wants_spool = true;
+                s->spool_usec = now + SERVE_SPOOL_USEC;
+        }
         serve_changed(s);
 }
 
@@ -222,7 +228,7 @@ static int serve_on_link(LoopWatch *w, uint32_t events) {
                 if (m.kind == PEER_STATUS)
                         serve_take_status(s, &m, now);
                 else
-                        serve_take_spool(s, &m.spool);
+                        serve_take_spool(s, &m.spool, now);
         }
         if (r == PEER_E_MALFORMED)
                 message_error("ima-replayd is of another version; → restart both");
@@ -273,7 +279,7 @@ static int serve_ask(Serve *s, uint64_t now) {
                         f->pcrs = 0;
                 }
         }
-        if (r == 0 && s->wants_spool) {
+        if (r == 0 && s->wants_spool && now >= s->spool_usec) {
                 r = peer_get_spool(s->link.fd);
                 s->wants_spool = r != 0;
         }
@@ -331,7 +337,7 @@ uint64_t serve_extender_run(Serve *s, uint64_t now_usec) {
                 return s->try_usec;
         if (r == PEER_E_PENDING)
                 return now_usec + SERVE_AGAIN_USEC;
-        return serve_patience_ends(s);
+        return MIN_OF(serve_patience_ends(s), s->wants_spool ? s->spool_usec : LOOP_FOREVER);
 }
 
 /**

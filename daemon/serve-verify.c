@@ -375,7 +375,9 @@ static int verify_answered(VarlinkCall *c, VerifyCall *call, uint64_t now_usec) 
         if (k < 0)
                 return error_trace(k);
         if (k == SERVE_READ_E_WAIT)
-                return verify_sleep(c, call, now_usec + SERVE_AGAIN_USEC);
+                return now_usec < call->until_usec
+                               ? verify_sleep(c, call, now_usec + SERVE_AGAIN_USEC)
+                               : error_trace(serve_error_not_ready(c, s));
         k = verify_begin_job(call, &view);
         return k < 0 ? error_trace(k) : verify_sleep(c, call, now_usec);
 }
