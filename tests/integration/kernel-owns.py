@@ -52,11 +52,11 @@ class Scene:
 
 def extends_nothing(name, scene, want, root, prepare=(), said="", asks_tpm=True):
     result, commands, before, after = scene.run(root, prepare)
-    check_exit(result, want, name)
-    check(said in result[2] and result[2].count("\n") == 1, f"{name}: said {result[2]!r}")
     codes = world.codes(commands)
     check(PCR_EXTEND not in codes, f"{name}: PCR_Extend was sent ({codes.count(PCR_EXTEND)} times)")
     check(before == after, f"{name}: PCR 10 was changed")
+    check_exit(result, want, name)
+    check(said in result[2] and result[2].count("\n") == 1, f"{name}: said {result[2]!r}")
     check((GET_CAPABILITY in codes) == asks_tpm, f"{name}: the TPM was {'not ' if asks_tpm else ''}asked: {codes}")
 
 

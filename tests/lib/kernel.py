@@ -14,6 +14,7 @@ of JSON when it is carried out; the end of the input is its end.
   pcr N         records are for this PCR from now on
   replace       another record 0, in a new file
   trim N        as Linux 7.2: without the first N records; {"busy": true} while the list is open
+  extend        what waits to be extended is, now (kernel mode)
   state         {"count": shown, "total": ever, "trimmed": gone, "extended": in the TPM (kernel mode)}
   times FILE    write the CLOCK_BOOTTIME in us of each record, one a line
 
@@ -232,6 +233,10 @@ class Machine:
         self.trimmed += n
         self.files.show_count(self.total - self.trimmed)
         return {"busy": False}
+
+    def do_extend(self):
+        while self.waiting:
+            self.extend(self.waiting.popleft()[1])
 
     def do_state(self):
         return {"count": self.total - self.trimmed, "total": self.total, "trimmed": self.trimmed, "extended": self.extended}
