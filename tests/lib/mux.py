@@ -37,6 +37,11 @@ def pcr_of(command):
     return min(struct.unpack_from(">I", command, 10)[0], PCR_N) if code_of(command) == PCR_EXTEND else PCR_N
 
 
+def digests_of(command):
+    """What a PCR_Extend brings for the banks: all behind the authorizations."""
+    return command[18 + struct.unpack_from(">I", command, 14)[0]:]
+
+
 class Client:
     def __init__(self, n):
         self.n, self.port = n, world.free_ports()
@@ -57,13 +62,14 @@ class Mux:
     counts: of each command code, all clients; record: (client, command code, PCR that it extends or PCR_N, response code or None)
     extended: (client, PCR, CLOCK_BOOTTIME in us when its answer was given out) of each good
               PCR_Extend of a PCR (that is: not the probe's)
+    times: of the same: {(PCR, digests): how often}
     """
 
     def __init__(self, tpm, n=1, delay=0.0, shuffle=None, meet=False):
         self.tpm, self.delay, self.meet = tpm, delay, meet
         self.rng = random.Random(shuffle) if shuffle is not None else None
         self.clients = [Client(i) for i in range(n)]
-        self.record, self.extended = [], []
+        self.record, self.extended, self.times = [], [], collections.Counter()
         self.waiting = []
         self.answer = None              # (when, Waiting, bytes): the command under way
         self.jobs = collections.deque()
@@ -214,6 +220,7 @@ class Mux:
         pcr = pcr_of(w.command)
         if pcr < PCR_N and answer[6:10] == bytes(4):
             self.extended.append((w.client.n, pcr, now_usec()))
+            self.times[pcr, digests_of(w.command)] += 1
         if not answer:
             self.close(w.connection)
             return
