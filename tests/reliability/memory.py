@@ -11,7 +11,8 @@ machine only ever adds. What a run takes that has to write the spool as well is 
 The TPM gets its PCR without that many extends: lib/softtpm.py puts it there.  The values are those
 of make-list, which shares no code with the programs.
 
-SCALE (1): 1,000,000 records; below 1: 200,000; nightly: 10,000,000 as well.
+SCALE (1): 1,000,000 records; below 1: 200,000; below 0.5: memory alone, which no load of the
+machine changes; nightly: 10,000,000 as well.
 """
 import os
 import resource
@@ -105,7 +106,7 @@ def peak(ground):
     with open(out, encoding="ascii") as f:
         kib = int(f.read())
     limit = LIMIT_KIB.get(ground.n, 13 << 10)
-    check(0 < kib <= limit, f"{ground.n} records: {kib} KiB, more than {limit}")
+    check(0 < kib <= limit, f"{ground.n} records: memory grows with the list: {kib} KiB, more than {limit}")
     print(f"{ground.n} records: VmHWM {kib} KiB", flush=True)
     return kib
 
@@ -139,12 +140,14 @@ def main():
         for n in [SHORT, *lengths()]:
             ground = Ground(top, n)
             peaks[n] = peak(ground)
-            starts[n] = start(ground)
+            if points.scale() >= 0.5:
+                starts[n] = start(ground)
             os.unlink(ground.path)
     points.goal("G13", ", ".join(f"{kib / 1024:.1f} MiB at {k}" for k, kib in peaks.items()),
                 "<= 12 MiB at 0, <= 13 MiB at any length", begun)
-    points.goal("G14", ", ".join(f"{t:.2f} s at {k}" for k, t in starts.items()),
-                ", ".join(f"< {SECONDS[k]} at {k}" for k in starts), begun)
+    if starts:
+        points.goal("G14", ", ".join(f"{t:.2f} s at {k}" for k, t in starts.items()),
+                    ", ".join(f"< {SECONDS[k]} at {k}" for k in starts), begun)
     finish()
 
 
