@@ -18,6 +18,9 @@ from tree import MACHINES, build  # noqa: E402
 CTL = program("IMA_REPLAYCTL")
 MARKS = {"good": "✓", "note": "!", "waiting": "!", "bad": "✗", "not-needed": " "}
 
+# Cause before effect: what a later one needs comes first. A machine has some of them.
+ORDER = ["ima", "policy", "mode", "late-sync", "pkvm", "ffa", "tee_supplicant", "tpm", "banks", "pcr10", "others"]
+
 # name: status, mode, cause, states of checks (name=state)
 EXPECTED = {
     "arm64-ffa-bug-6.12.tpm": (4, "bypass", "ffa-pkvm-bug", "pkvm=good ffa=bad tpm=bad"),
@@ -113,6 +116,7 @@ def examine(name, root):
     got = (found["status"], found["mode"], found["cause"])
     check(got == (status, mode, cause), f"{name}: {got}")
     checks = {c["name"]: c for c in found["checks"]}
+    check(list(checks) == [c for c in ORDER if c in checks] and len(checks) == len(found["checks"]), f"{name}: in this order: {list(checks)}")
     for pair in states.split():
         thing, state = pair.split("=")
         check(checks.get(thing, {}).get("state") == state, f"{name}: {pair}: {checks.get(thing)}")

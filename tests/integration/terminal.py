@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""terminal.py: what `ima-replayctl` shows of the service, on terminals of 80 and 200 columns, in pipes,
+"""terminal.py: what `ima-replayctl` shows, on terminals of 80 and 200 columns, in pipes,
 with NO_COLOR, and with names that hold escape sequences, newlines, invalid UTF-8 and bidi marks:
 nothing broken, nothing unescaped (rule I14).
 
-Twice: of the real service, for a list with such names; and of one that escapes nothing and says what
-none should (tests/lib/liar.py).
+Of the real service, for a list with such names; of one that escapes nothing and says what none
+should (tests/lib/liar.py); and of files, by the verbs that need no service.
 """
 import os
 import re
@@ -19,7 +19,7 @@ import liar  # noqa: E402
 import serve  # noqa: E402
 import world  # noqa: E402
 from daemon import Daemon, caught_up  # noqa: E402
-from harness import by_name, check, finish, program  # noqa: E402
+from harness import by_name, check, finish, program, write, write_pcrs  # noqa: E402
 from screen import CLEAR, HARMFUL, SGR, columns_of, in_pipe, on_terminal  # noqa: E402
 
 NASTY = (b"/tmp/\x1b[31mred\x1b]0;title\x07 \r\nnew line\ttab\\x41\\ \x7f\xc2\x9b31m \xff\xfe\xc0\xaf "
@@ -111,6 +111,23 @@ def watch(ctl, top, during):
     look("list -f -j: pipe", out + err, colours=False)
 
 
+def test_offline(ctl, top):
+    """The verbs that read files: a list with such names, and values that do not fit."""
+    x = by_name("k7.3-bypass-names")
+    path, cut = write(f"{top}/list", x.raw), write(f"{top}/cut", x.raw[:-9])
+    other = write(f"{top}/other", b"".join(x.raw[r.start:r.end] for r in x.records if r is not x.records[4]))
+    pcrs = write_pcrs(f"{top}/pcrs", {"sha256": {"10": "ab" * 32}})
+    for full in ((), ("--full",)):
+        every_way(ctl, f"list --list= {full}", ("list", f"--list={path}", "--no-legend", *full), wrapped=not full, says=r"\\x1b")
+        every_way(ctl, f"diff {full}", ("diff", path, other, *full), rcs=(4,), wrapped=False)
+        every_way(ctl, f"replay {full}", ("replay", f"--list={path}", *full), wrapped=False)
+        every_way(ctl, f"verify {full}", ("verify", f"--list={path}", f"--pcrs={pcrs}", *full), rcs=(4,), wrapped=False)
+    every_way(ctl, "list: cut", ("list", f"--list={cut}"), rcs=(1,), wrapped=False)
+    every_way(ctl, "explain 3 --list=", ("explain", f"--list={path}", "3"), wrapped=False)
+    every_way(ctl, "doctor", ("doctor", f"--root={top}"), rcs=(5,), wrapped=False)
+    every_way(ctl, "no such file", ("list", "--list=" + os.fsdecode(NASTY)), rcs=(1,), wrapped=False)
+
+
 def test_real(ctl, top):
     raw = by_name("k7.3-bypass-names").raw
     root = world.Root(f"{top}/root", raw)
@@ -188,6 +205,7 @@ def main():
     with tempfile.TemporaryDirectory() as top:
         test_liar(ctl, f"{top}/liar")
         test_real(ctl, f"{top}/real")
+        test_offline(ctl, f"{top}/real")
     print(f"goal G18: {Seen.bad} broken or unescaped of {Seen.outputs} outputs; wanted 0; "
           f"{time.monotonic() - begun:.1f} s")
     finish()
