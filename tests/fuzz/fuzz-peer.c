@@ -2,13 +2,15 @@
 /*
  * fuzz-peer.c -- any packets, to an extender and to a client.
  *
- * The input is a row of packets: a byte HOW, a byte n, n bytes. Bits of HOW:
+ * The input is a byte, the call that fails (fail.h), and a row of packets: a byte HOW, a byte n, n
+ * bytes. Bits of HOW:
  *   0-1  descriptors that come along
  *   2    to the client, else to the extender
  *   3    the n bytes are a packet; else they change one that is right: its kind (modulo 4), then
  *        patches of three bytes: place (two bytes, modulo its size), value
  * So seeds stay what they are when a struct grows.
  */
+#include "fail.h"
 #include "fuzz.h"
 
 #include <fcntl.h>
@@ -147,13 +149,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         int next_fd, pair[2], asking = -1;
         Bytes in = bytes_of(data, n), part;
         PeerPacket packet;
-        uint8_t how, k;
+        uint8_t fail = 0, how, k;
 
         begin();
+        (void)bytes_take_u8(&in, &fail);
         next_fd = dup(world.root.fd);
         HOLDS(next_fd >= 0 && close(next_fd) == 0);
         HOLDS(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) == 0);
         HOLDS(peer_connect(&world.root, &asking) == 0);
+        fail_in(fail);
         turn();
         while (bytes_take_u8(&in, &how) && bytes_take_u8(&in, &k) && bytes_take(&in, k, &part)) {
                 size_t size = make(how, part, &packet);
@@ -163,6 +167,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
                 drain(pair[1]);
                 drain(asking);
         }
+        fail_in(0);
         HOLDS(close(pair[0]) == 0 && close(pair[1]) == 0 && close(asking) == 0);
         turn();
         /* Nothing has stayed open: the lowest free number is what it was. */

@@ -2,13 +2,15 @@
 /*
  * fuzz-spool.c -- any bytes as the spool that a daemon before us has left; then four records pass.
  *
- * The input: a byte, the limit (0: plenty, else so many times 16 bytes); two bytes, the length of
- * `list` (little-endian), its bytes; the rest is `index`.
+ * The input: a byte, the call that fails (fail.h); a byte, the limit (0: plenty, else so many times
+ * 16 bytes); two bytes, the length of `list` (little-endian), its bytes; the rest is `index`.
  *
  * What is announced must be the bytes that passed (rule I9), however the files looked.
  */
+#include "fail.h"
 #include "fuzz.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,31 +151,58 @@ static void look_for_mark(Spool *s) {
         for (size_t i = 0; i < RECORDS && spool_goes_on(&cursor, world.record[i]); ++i)
                 HOLDS(cursor.offset <= held.n_bytes);
         r = spool_find_mark(s, &mark);
-        HOLDS(r == 0 || r == SPOOL_E_GONE);
+        HOLDS(r <= 0 || r == SPOOL_E_GONE);
         if (r == 0)
                 HOLDS(mark.i < held.n_records && mark.n <= held.n_bytes &&
                       mark.offset <= held.n_bytes - mark.n);
+        HOLDS(r >= 0 || fail_pause() == 0);
+}
+
+/* Return: 0, or what only a failure brings. */
+static int pass(uint64_t limit, uint64_t n_list, uint64_t n_index) {
+        _cleanup_(spool_freep) Spool *s = NULL;
+        unsigned left;
+        int r;
+
+        r = spool_open(&world.root, limit, &s);
+        if (r != 0)
+                return r;
+        left = fail_pause();
+        check_held(s, n_list, n_index);
+        fail_in(left);
+        look_for_mark(s);
+        for (uint64_t i = 0; i < RECORDS; ++i) {
+                r = spool_pass(s, i, world.record[i], 1000 + i);
+                if (r != 0)
+                        return r;
+                spool_extended(s, i, 2000 + i);
+                left = fail_pause();
+                check_announced(s, i + 1, n_list + n_index);
+                fail_in(left);
+        }
+        return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
-        _cleanup_(spool_freep) Spool *s = NULL;
         Bytes in = bytes_of(data, n), list;
-        uint8_t limit = 0;
+        uint8_t fail = 0, limit = 0;
         uint16_t n_list = 0;
+        int next_fd, r;
 
         begin();
+        next_fd = dup(world.root.fd);
+        HOLDS(next_fd >= 0 && close(next_fd) == 0);
+        (void)bytes_take_u8(&in, &fail);
         (void)bytes_take_u8(&in, &limit);
         (void)bytes_take_u16(&in, ORDER_LITTLE, &n_list);
         (void)bytes_take(&in, MIN_OF(n_list, in.n), &list);
         put_file(LIST_PATH, list);
         put_file(INDEX_PATH, in);
-        HOLDS(spool_open(&world.root, limit > 0 ? limit * UINT64_C(16) : PLENTY, &s) == 0);
-        check_held(s, list.n, in.n);
-        look_for_mark(s);
-        for (uint64_t i = 0; i < RECORDS; ++i) {
-                HOLDS(spool_pass(s, i, world.record[i], 1000 + i) == 0);
-                spool_extended(s, i, 2000 + i);
-                check_announced(s, i + 1, list.n + in.n);
-        }
+        fail_in(fail);
+        r = pass(limit > 0 ? limit * UINT64_C(16) : PLENTY, list.n, in.n);
+        HOLDS(r == 0 || (fail > 0 && fail_pause() == 0 && (r == -ENOMEM || r == -EIO)));
+        fail_in(0);
+        /* Nothing has stayed open: the lowest free number is what it was. */
+        HOLDS(dup(world.root.fd) == next_fd && close(next_fd) == 0);
         return 0;
 }

@@ -2,26 +2,23 @@
 /*
  * fuzz-tpm.c -- a TPM that answers what it likes, over a transport that fails when it likes.
  *
- * The input: a byte, the call to OpenSSL or for memory that fails (0: none); then requests until
- * there is no more. A request is three bytes: kind (bit 7: is_fresh), PCR, banks. Whenever it
- * sends a command the answer is taken from the input, too: a byte HOW (modulo) and
- *   0  nothing: the right answer, with the right HMAC; also when the input has come to its end
- *   1  the right one with places changed: n, then n times place (two bytes), value
- *   2  n, and n bytes that are the answer
- *   3  four bytes: an answer with this response code
- *   4  four bytes: the transport's code instead of an answer
- *   5  four bytes: the transport's code instead of sending
- *   6  nothing: asks for patience once, then the right answer
+ * The input: a byte, the call that fails (fail.h); then requests until there is no more. A request
+ * is three bytes: kind (bit 7: is_fresh), PCR, banks. Whenever it sends a command the answer is
+ * taken from the input, too: a byte HOW (modulo) and 0  nothing: the right answer, with the right
+ * HMAC; also when the input has come to its end 1  the right one with places changed: n, then n
+ * times place (two bytes), value 2  n, and n bytes that are the answer 3  four bytes: an answer
+ * with this response code 4  four bytes: the transport's code instead of an answer 5  four bytes:
+ * the transport's code instead of sending 6  nothing: asks for patience once, then the right answer
  *   7  n: the right answer, cut after n bytes
  *
  * Whatever comes: nothing is done but what an untouched answer says, and no request extends a PCR
  * but EXTEND, that one, once.
  */
+#include "fail.h"
 #include "fuzz.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,46 +52,6 @@ static struct {
         uint32_t extended;
         bool is_exclusive; /* nothing came between since the session was fresh */
 } tpm;
-
-/*
- * Failures of memory and OpenSSL
- */
-
-static unsigned fails_in;
-
-static bool fails(void) {
-        return fails_in > 0 && --fails_in == 0;
-}
-
-/* By the linker, which link-time optimisation does not know. */
-#define _called_ __attribute__((used))
-
-void *__real_calloc(size_t n, size_t size);
-_called_ void *__wrap_calloc(size_t n, size_t size);
-int __real_EVP_DigestUpdate(EVP_MD_CTX *c, const void *data, size_t n);
-_called_ int __wrap_EVP_DigestUpdate(EVP_MD_CTX *c, const void *data, size_t n);
-int __real_EVP_MAC_final(EVP_MAC_CTX *c, unsigned char *out, size_t *n, size_t max);
-_called_ int __wrap_EVP_MAC_final(EVP_MAC_CTX *c, unsigned char *out, size_t *n, size_t max);
-int __real_RAND_bytes(unsigned char *data, int n);
-_called_ int __wrap_RAND_bytes(unsigned char *data, int n);
-
-void *__wrap_calloc(size_t n, size_t size) {
-        return fails() ? NULL : __real_calloc(n, size);
-}
-
-int __wrap_EVP_DigestUpdate(EVP_MD_CTX *c, const void *data, size_t n) {
-        return fails() ? 0 : __real_EVP_DigestUpdate(c, data, n);
-}
-
-int __wrap_EVP_MAC_final(EVP_MAC_CTX *c, unsigned char *out, size_t *n, size_t max) {
-        return fails() ? 0 : __real_EVP_MAC_final(c, out, n, max);
-}
-
-/* Not random: an input must do the same again. */
-int __wrap_RAND_bytes(unsigned char *data, int n) {
-        memset(data, 0x5a, (size_t)n);
-        return fails() ? 0 : 1;
-}
 
 /*
  * The right answer
@@ -398,7 +355,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         memset(&tpm, 0, sizeof(tpm));
         tpm.in = bytes_of(data, n);
         (void)bytes_take_u8(&tpm.in, &fail);
-        fails_in = fail;
+        fail_in(fail);
         r = tpm_open("libtpms:none", &hook, &t, &rc);
         for (unsigned i = 0; r == 0 && i < REQUESTS_MAX; ++i) {
                 TpmRequest request = { .digests = &digests };
@@ -413,6 +370,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
                 r = ask(t, &request);
         }
         HOLDS(r <= 0 || r == TPM_E_NOT_THERE);
-        fails_in = 0;
+        fail_in(0);
         return 0;
 }

@@ -2,11 +2,13 @@
 /*
  * fuzz-varlink.c -- any bytes, in any pieces, to a server; and as replies, to the client.
  *
- * The input is a byte HOW and what is sent. HOW: 0 all at once; below 128, pieces of HOW bytes;
- * from 128 on the rest is a reply to the client.
+ * The input is a byte, the call that fails (fail.h), a byte HOW, and what is sent. HOW: 0 all at
+ * once; below 128, pieces of HOW bytes; from 128 on the rest is a reply to the client.
  */
+#include "fail.h"
 #include "fuzz.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,26 +72,33 @@ static const VarlinkHold hold = { on_resume, on_free };
 
 /* Gives everything back, escaped; with a number it is held, and answers so often. */
 static int on_echo(VarlinkCall *c, void *userdata) {
-        Json *reply = NULL;
+        _cleanup_(json_dropp) Json *reply = NULL;
         const char *bad;
         uint64_t *left;
         JsonMember m;
         Given g;
+        int r;
 
         (void)userdata;
         if (json_take(varlink_call_parameters(c), fields, ELEMENTSOF(fields), true, &g, &bad) != 0)
                 return varlink_error_invalid(c, bad);
         if (g.n.is_set) {
                 left = malloc(sizeof(*left));
-                HOLDS(left);
+                if (!left)
+                        return -ENOMEM;
                 *left = g.n.value % 8;
                 ++world.n_held;
                 varlink_call_hold(c, &hold, left, LOOP_FOREVER);
                 return 0;
         }
-        HOLDS(json_map(&reply) == 0 && json_put_text(reply, "text", g.text) == 0);
-        for (bool any = json_first(g.map, &m); any; any = json_next(&m))
-                HOLDS(json_put_text(reply, "name", bytes_of_text(m.name)) == 0);
+        r = json_map(&reply);
+        if (r == 0)
+                r = json_put_text(reply, "text", g.text);
+        for (bool any = json_first(g.map, &m); any && r == 0; any = json_next(&m))
+                r = json_put_text(reply, "name", bytes_of_text(m.name));
+        HOLDS(r == 0 || r == -ENOMEM);
+        if (r != 0)
+                return r;
         for (size_t i = 0; i < json_length(g.array); ++i)
                 (void)json_is_map(json_at(g.array, i));
         return varlink_reply(c, &reply);
@@ -176,17 +185,23 @@ static void to_client(Bytes in) {
         struct sockaddr_un where = { .sun_family = AF_UNIX };
         VarlinkReply reply = { .fd = -1 };
         VarlinkClient *c = NULL;
-        int listener, fd;
+        int listener, fd, r;
 
         listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         HOLDS(mkdtemp(path));
         (void)snprintf(where.sun_path, sizeof(where.sun_path), "%s/socket", path);
         HOLDS(bind(listener, (const struct sockaddr *)&where, sizeof(where)) == 0);
         HOLDS(listen(listener, 1) == 0);
-        HOLDS(varlink_client_new(AT_FDCWD, where.sun_path, &c) == 0);
-        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        HOLDS(fd >= 0 && unlink(where.sun_path) == 0 && rmdir(path) == 0);
+        r = varlink_client_new(AT_FDCWD, where.sun_path, &c);
+        HOLDS(unlink(where.sun_path) == 0 && rmdir(path) == 0);
         memcpy(path + sizeof(path) - 7, "XXXXXX", 6);
+        HOLDS(r == 0 || r == -ENOMEM);
+        if (r != 0) {
+                HOLDS(close(listener) == 0);
+                return;
+        }
+        fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        HOLDS(fd >= 0);
         (void)send(fd, in.data, in.n, MSG_NOSIGNAL);
         while (varlink_client_receive(c, 0, &reply) == 0) {
                 HOLDS(json_is_map(reply.parameters) && reply.fd == -1);
@@ -198,18 +213,20 @@ static void to_client(Bytes in) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         Bytes in = bytes_of(data, n);
+        uint8_t fail, how;
         int next_fd;
-        uint8_t how;
 
         begin();
         next_fd = dup(world.server->listener[0].watch.fd);
         HOLDS(next_fd >= 0 && close(next_fd) == 0);
-        if (!bytes_take_u8(&in, &how))
+        if (!bytes_take_u8(&in, &fail) || !bytes_take_u8(&in, &how))
                 return 0;
+        fail_in(fail);
         if (how >= HOW_CLIENT)
                 to_client(in);
         else
                 to_server(how, in);
+        fail_in(0);
         /* Nothing has stayed open: the lowest free number is what it was. */
         HOLDS(dup(world.server->listener[0].watch.fd) == next_fd && close(next_fd) == 0);
         return 0;

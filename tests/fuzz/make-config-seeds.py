@@ -48,7 +48,9 @@ def seeds():
 def main():
     check = sys.argv[1:2] == ["--check"]
     top = pathlib.Path(sys.argv[-1])
-    wanted = {name: text if isinstance(text, bytes) else text.encode() for name, text in seeds()}
+    # The byte in front says which call fails.
+    wanted = {name: b"\0" + (text if isinstance(text, bytes) else text.encode()) for name, text in seeds()}
+    wanted |= {f"fails-{n:02}": bytes([n]) + (OURS + ALL).encode() for n in range(1, 16)}
     if not check:
         top.mkdir(parents=True, exist_ok=True)
         for name, data in wanted.items():

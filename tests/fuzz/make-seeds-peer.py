@@ -62,6 +62,15 @@ def seeds():
     yield "after-the-end", raw(b"x") + changed(GET_SPOOL) + changed(REFRESH)
 
 
+def failing():
+    """With the byte that says which call fails."""
+    for name, data in seeds():
+        yield name, b"\0" + data
+    all_kinds = changed(GET_SPOOL) + changed(REFRESH) + changed(SPOOL, (BODY, 1), (BODY + 8, 2), (BODY + 16, 9), how=CLIENT | 2)
+    for n in range(1, 13):
+        yield f"fails-{n:02}", bytes([n]) + all_kinds
+
+
 def main():
     check = "--check" in sys.argv[1:]
     paths = [arg for arg in sys.argv[1:] if not arg.startswith("-")]
@@ -69,7 +78,7 @@ def main():
         sys.exit(__doc__)
     directory = pathlib.Path(paths[0])
     stale = 0
-    for name, data in seeds():
+    for name, data in failing():
         path = directory / name
         if not check:
             path.write_bytes(data)

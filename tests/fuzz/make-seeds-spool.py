@@ -29,8 +29,8 @@ def rows(offsets, seen=5, extended=6):
     return b"".join(struct.pack("<QQQ", o, seen, extended) for o in offsets)
 
 
-def spool(data, index, limit=0):
-    return bytes([limit]) + struct.pack("<H", len(data)) + data + index
+def spool(data, index, limit=0, fail=0):
+    return bytes([fail, limit]) + struct.pack("<H", len(data)) + data + index
 
 
 def seeds():
@@ -60,6 +60,9 @@ def seeds():
         yield f"altered-{i}", spool(LIST[:at] + b"\x99" + LIST[at + 1:], rows(OFFSETS[:4]))
     yield "other-list", spool(b"".join(reversed(RECORDS)), rows([0, 42, 83, 123]))
     yield "length-4gib", spool(LIST[:31] + b"\xff" * 4 + LIST[35:], rows(OFFSETS[:4]))
+    for n in range(1, 33):
+        yield f"fails-{n:02}", spool(LIST, rows(OFFSETS[:4]), fail=n)
+        yield f"fails-new-{n:02}", spool(b"", b"", fail=n)
     yield "alike", spool(RECORDS[2] * 4, rows([i * len(RECORDS[2]) for i in range(4)]))
 
 

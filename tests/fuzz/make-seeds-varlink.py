@@ -34,13 +34,23 @@ SEEDS = {
     "reply-bad": b"\x80" + call('{"parameters":[]}'),
     "reply-half": b"\x80" + b'{"parameters":{',
 }
+HELD = call('{"method":"a.b.Echo","parameters":{"n":1,"text":"x"},"more":true}')
+
+
+def seeds():
+    """With the byte that says which call fails."""
+    for name, data in SEEDS.items():
+        yield name, b"\0" + data
+    for n in range(1, 17):
+        yield f"fails-{n:02}", bytes([n]) + SEEDS["parameters"] + HELD
+        yield f"fails-reply-{n:02}", bytes([n]) + SEEDS["reply"]
 
 
 def main():
     check = sys.argv[1] == "--check"
     top = sys.argv[-1]
     os.makedirs(top, exist_ok=True)
-    for name, data in SEEDS.items():
+    for name, data in seeds():
         path = os.path.join(top, name)
         if check:
             with open(path, "rb") as f:
