@@ -24,7 +24,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path += [os.path.join(HERE, "..", "lib"), os.path.join(HERE, "..", "vm", "lib")]
 import harness  # noqa: E402
-from harness import ROOT, check  # noqa: E402
+from harness import ROOT, check, leave_out  # noqa: E402
 from packages import Packages, Unavailable  # noqa: E402
 
 IDL = sorted(pathlib.Path(ROOT, "lib/varlink/idl").glob("*.varlink"))
@@ -34,12 +34,6 @@ SERVICE = "org.varlink.service"
 # What varlinkctl needs beside systemd itself.
 VARLINKCTL = """systemd libsystemd-shared libc6 libcap2 libcrypt1 libacl1 libmount1 libblkid1 libselinux1 libssl3t64
 libseccomp2 libpcre2-8-0 libaudit1 libcap-ng0 libpam0g libzstd1 zlib1g""".split()
-SKIPPED = []
-
-
-def skipped(what):
-    SKIPPED.append(what)
-    print("SKIPPED:", what)
 
 
 def tree(name, wanted, only=()):
@@ -49,7 +43,7 @@ def tree(name, wanted, only=()):
         with packages.locked():
             return packages.tree(name, lambda: wanted(packages), only)
     except (Unavailable, OSError) as e:
-        skipped(f"{name}: {e}")
+        leave_out(f"{name}: {e}")
         return None
 
 
@@ -96,7 +90,7 @@ def documents(text):
 
 def certification(server):
     if not shutil.which("varlink-go-certification"):
-        skipped("varlink-go-certification: Debian's varlink-go is not installed")
+        leave_out("varlink-go-certification: Debian's varlink-go is not installed")
         return
     rc, out, err = run_in({}, "varlink-go-certification", "-client", "-varlink", f"unix:{server.path}")
     check(rc == 0 and "End: 'true'" in out.splitlines()[-1:], f"varlink-go-certification: {rc}: {(out + err)[-300:]}")
@@ -212,7 +206,7 @@ def with_python(env, server):
 def with_go():
     tool = shutil.which("varlink-go-interface-generator")
     if not tool:
-        skipped("varlink-go-interface-generator: Debian's varlink-go is not installed")
+        leave_out("varlink-go-interface-generator: Debian's varlink-go is not installed")
         return
     for path in IDL:
         # Version 0.4.0 takes no capital letter in an interface's name.
@@ -234,13 +228,13 @@ def with_real(ctl, env):
     try:
         import serve
     except ImportError:
-        skipped("ima-replay-serve: its test library is not here")
+        leave_out("ima-replay-serve: its test library is not here")
         return
     if not os.access(os.environ.get("IMA_REPLAY_SERVE") or "/nonexistent", os.X_OK):
-        skipped("ima-replay-serve is not built: IMA_REPLAY_SERVE")
+        leave_out("ima-replay-serve is not built: IMA_REPLAY_SERVE")
         return
     if not shutil.which("swtpm"):
-        skipped("swtpm is not installed")
+        leave_out("swtpm is not installed")
         return
     from daemon import Daemon, make_place
     from kernel import Kernel
@@ -312,9 +306,6 @@ def main():
             with_python(env, server)
         with_go()
     with_real(ctl, env)
-    if SKIPPED and not harness.Count.failed:
-        print(f"{harness.Count.checks} checks, 0 failed")
-        harness.skip(f"{len(SKIPPED)} parts: " + "; ".join(SKIPPED))
     harness.finish()
 
 

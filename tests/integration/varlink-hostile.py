@@ -243,7 +243,7 @@ sys.stdin.read()
 
 def uid(t):
     if os.getuid() != 0:
-        print("SKIPPED: only root can be several users")
+        harness.leave_out("only root can be several users")
         return
     n_fds = t.n_fds()
     p = subprocess.Popen([sys.executable, "-c", OTHER, t.path, t.private, "600", t.ping[:9].hex()], stdin=subprocess.PIPE,
@@ -323,8 +323,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="varlink-hostile-") as top:
         os.chmod(top, 0o755)
         library(top)
-        if not real(f"{top}/root") and not harness.Count.failed:
-            harness.skip(f"{harness.Count.checks} checks are good, but ima-replay-serve is not here")
+        if not real(f"{top}/root"):
+            harness.leave_out("ima-replay-serve is not here")
     harness.finish()
 
 
