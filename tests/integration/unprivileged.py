@@ -6,7 +6,7 @@
                   record bears the bare name
   names           control bytes, bidi marks, broken UTF-8, 4,095 bytes: extended, and
                   nothing of it reaches a terminal
-  many            200,000 file names
+  many            200,000 file names, at the rate of ordinary ones
   spool           one that is full, and one that is off
 
 SCALE (1): of the number of file names.
@@ -28,6 +28,10 @@ from kernel import Kernel  # noqa: E402
 from world import BANKS, Swtpm  # noqa: E402
 
 MANY = round(200000 * harness.scale())
+ORDINARY = max(1000, MANY // 20)
+SLOWER = 3              # times: more is a delay that somebody can cause
+RATE_MIN = 1000         # a second, or it has stopped
+HOSTILE = b"/tmp/\x1b]0;\xff\xe2\x80\xae\n"
 SPOOL_MAX = 64 << 10
 NAMES = (b"\x1b[2J\x1b]0;owned\x07", b"a\nb\r\n", b"\x9b31m", "\u202e\u2066exe".encode(), b"\xff\xfe\xc3", b"%s%n%x",
          b"/" + b"a" * 4094, b" ", b"'\"\\;$(id)", b"boot_aggregate_late", b"boot_aggregate/", b"{\"x\":1}")
@@ -119,14 +123,23 @@ def peak_kib(d):
         return next(int(line.split()[1]) for line in f if line.startswith("VmHWM:"))
 
 
+def rate_of(scene, d, n, *words):
+    """Records a second, of n that the kernel measures at once."""
+    begun = time.monotonic()
+    scene.kernel.say(*words)
+    scene.caught_up(d, f"{n} records", max(20, n / RATE_MIN))
+    return n / (time.monotonic() - begun)
+
+
 def many(top):
     with Scene("many", top) as scene, scene.daemon() as d:
         scene.caught_up(d, "before")
-        few, begun = peak_kib(d), time.monotonic()
-        scene.kernel.say("burst", MANY)
-        scene.caught_up(d, f"{MANY} names", 200)
-        took = time.monotonic() - begun
-        print(f"many: {MANY} records in {took:.1f} s, {MANY / took:.0f}/s; at most {peak_kib(d)} KiB of memory, {few} before them")
+        few = peak_kib(d)
+        ordinary = rate_of(scene, d, ORDINARY, "burst", ORDINARY)
+        rate = rate_of(scene, d, MANY, "name", HOSTILE.hex(), MANY)
+        print(f"many: {MANY} records, {rate:.0f}/s, {ordinary:.0f}/s of {ORDINARY} ordinary ones; "
+              f"at most {peak_kib(d)} KiB of memory, {few} before them")
+        check(rate > ordinary / SLOWER, f"many: {rate:.0f}/s, {ordinary:.0f}/s of ordinary names")
         check(harness.is_sanitized(harness.program("IMA_REPLAYD")) or peak_kib(d) - few < 8 << 10, f"many: {few} KiB of memory became {peak_kib(d)}")
         # Still awake.
         scene.kernel.say("burst", 10)

@@ -9,7 +9,7 @@ of JSON when it is carried out; the end of the input is its end.
   burst N       N records at once
   stop          no more records
   violation     one
-  name HEX      a record with this file name
+  name HEX [N]  a record with this file name; or N at once, with a number behind it
   cut, mend     half a record (the count has it already), then the rest
   pcr N         records are for this PCR from now on
   replace       another record 0, in a new file
@@ -197,9 +197,12 @@ class Machine:
     def do_violation(self):
         self.add(world.violation(f"/var/log/made/{self.total}", self.pcr))
 
-    def do_name(self, text):
-        data = world.field(b"sha256:\0" + hashlib.sha256(b"%d" % self.total).digest()) + world.field(bytes.fromhex(text) + b"\0")
-        self.add(world.record("ima-ng", data, self.pcr))
+    def do_name(self, text, n=None):
+        name = bytes.fromhex(text)
+        for i in range(int(n or 1)):
+            data = world.field(b"sha256:\0" + hashlib.sha256(b"%d" % self.total).digest()) \
+                + world.field(name + (b"%d" % i if n else b"") + b"\0")
+            self.add(world.record("ima-ng", data, self.pcr))
 
     def do_pcr(self, n):
         self.pcr = int(n)
