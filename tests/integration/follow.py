@@ -13,11 +13,9 @@
 SCALE (1): of the seconds that are measured.
 """
 import os
-import socket
 import struct
 import sys
 import tempfile
-import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -28,6 +26,7 @@ import world  # noqa: E402
 from daemon import Daemon, caught_up, in_state  # noqa: E402
 from harness import check, finish, is_sanitized, program, scale  # noqa: E402
 from kernel import Kernel, now_usec  # noqa: E402
+from manager import Manager  # noqa: E402
 from mux import Mux  # noqa: E402
 from world import BANKS, Swtpm  # noqa: E402
 
@@ -194,35 +193,6 @@ def healthy(top, tpm):
         check(len(d.lines) <= HEALTHY_LINES + 1, f"healthy boot: it says {d.lines[HEALTHY_LINES:]} at its end")
 
 
-# The service manager
-
-class Manager:
-    """Listens on a NOTIFY_SOCKET: said is [(CLOCK_BOOTTIME in us, line)]."""
-
-    def __init__(self, path):
-        self.path, self.said = path, []
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-
-    def __enter__(self):
-        self.socket.bind(self.path)
-        self.thread = threading.Thread(target=self.listen, daemon=True)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
-            s.sendto(b"", self.path)
-        self.thread.join()
-        self.socket.close()
-
-    def listen(self):
-        while data := self.socket.recv(65536):
-            self.said += [(now_usec(), line) for line in data.decode(errors="replace").splitlines()]
-
-    def when(self, line):
-        return [t for t, said in self.said if said == line]
-
-
 def notify(top, tpm):
     if not daemon.is_systemd_build():
         print("notify: built without systemd, not looked at")
@@ -243,9 +213,8 @@ def notify(top, tpm):
             time.sleep(2)
             ended = now_usec()
             d.stop(name="notify: stop")
-        alive = [begun, *(t for t in manager.when("WATCHDOG=1") if t < ended), ended]
-        gap = max(b - a for a, b in zip(alive, alive[1:]))
-        print(f"notify: {len(alive) - 2} times WATCHDOG=1, at most {gap / 1000:.0f} ms between; {len(manager.said)} lines in all")
+        n, gap = manager.gaps("WATCHDOG=1", begun, ended)
+        print(f"notify: {n} times WATCHDOG=1, at most {gap / 1000:.0f} ms between; {len(manager.said)} lines in all")
         check(gap < WATCHDOG_USEC, f"notify: {gap} us without WATCHDOG=1")
         check(any(line.startswith("STATUS=") for _, line in manager.said), "notify: no STATUS=")
         check(len(manager.when("STOPPING=1")) == 1, "notify: STOPPING=1 is not said once")
