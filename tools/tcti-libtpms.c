@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
@@ -21,6 +22,7 @@ enum {
 typedef struct TctiConf {
         SoftTpmConf tpm;
         uint32_t delay_us;
+        char *slow;
 } TctiConf;
 
 typedef struct Tcti {
@@ -28,6 +30,7 @@ typedef struct Tcti {
         SoftTpm *tpm;
         Bytes response; /* borrowed from the TPM; .data is NULL when there is none */
         uint32_t delay_us;
+        char *slow; /* NULL: it is always slow */
         int due_fd; /* a timer: readable while there is a response that may be received */
 } Tcti;
 
@@ -38,6 +41,7 @@ typedef struct Tcti {
 static void conf_deinit(TctiConf *conf) {
         free(TAKE(conf->tpm.path));
         free(TAKE(conf->tpm.record));
+        free(TAKE(conf->slow));
 }
 
 static int conf_text(Bytes value, char **text) {
@@ -87,6 +91,8 @@ static int conf_parse(const char *text, TctiConf *conf) {
                         r = conf_text(part, &conf->tpm.record);
                 else if (bytes_equal_text(key, "delay"))
                         r = conf_delay(part, &conf->delay_us);
+                else if (bytes_equal_text(key, "slow"))
+                        r = conf_text(part, &conf->slow);
                 else
                         r = CONF_E_INVALID;
         }
@@ -148,19 +154,24 @@ static Tcti *tcti_of(TSS2_TCTI_CONTEXT *context) {
         return context && TSS2_TCTI_MAGIC(context) == TCTI_MAGIC ? (Tcti *)context : NULL;
 }
 
+static uint32_t tcti_delay(const Tcti *tcti) {
+        return tcti->slow && access(tcti->slow, F_OK) < 0 ? 0 : tcti->delay_us;
+}
+
 /* The delay counts from here on, as that of a chip does, not from the end of the command. */
 static int tcti_run(const Tcti *tcti, Bytes command, Bytes *ret_response) {
+        uint32_t delay_us = tcti_delay(tcti);
         bool is_due;
         int r;
 
-        r = due_in(tcti->due_fd, tcti->delay_us);
+        r = due_in(tcti->due_fd, delay_us);
         if (r < 0)
                 return error_trace(r);
         r = softtpm_run(tcti->tpm, command, ret_response);
         if (r < 0)
                 return error_trace(r);
         /* Without a delay the timer has fired, or does now: nobody shall hear TRY_AGAIN. */
-        return tcti->delay_us > 0 ? 0 : error_trace(due_wait(tcti->due_fd, -1, &is_due));
+        return delay_us > 0 ? 0 : error_trace(due_wait(tcti->due_fd, -1, &is_due));
 }
 
 static TSS2_RC tcti_transmit(TSS2_TCTI_CONTEXT *context, size_t n, const uint8_t *command) {
@@ -223,6 +234,7 @@ static void tcti_finalize(TSS2_TCTI_CONTEXT *context) {
                 return;
         (void)softtpm_free(tcti->tpm);
         closep(&tcti->due_fd);
+        free(tcti->slow);
         *tcti = (Tcti){};
 }
 
@@ -312,6 +324,7 @@ _public_ TSS2_RC Tss2_Tcti_Libtpms_Init(TSS2_TCTI_CONTEXT *tcti, size_t *size, c
                 },
                 .tpm = tpm,
                 .delay_us = how.delay_us,
+                .slow = TAKE(how.slow),
                 .due_fd = take_fd(&due_fd),
         };
         return TSS2_RC_SUCCESS;
@@ -327,7 +340,7 @@ _public_ const TSS2_TCTI_INFO *Tss2_Tcti_Info(void) {
                 .version = 2,
                 .name = "tcti-libtpms",
                 .description = "TCTI module for a software TPM in the process (libtpms)",
-                .config_help = "[FILE][,record=FILE][,delay=MICROSECONDS]",
+                .config_help = "[FILE][,record=FILE][,delay=MICROSECONDS][,slow=FILE]",
                 .init = Tss2_Tcti_Libtpms_Init,
         };
 

@@ -7,7 +7,7 @@
  * and takes away the sessions and objects that the process before left behind, as /dev/tpmrm0
  * does.
  *
- * Configuration: [FILE][,record=FILE][,delay=MICROSECONDS]
+ * Configuration: [FILE][,record=FILE][,delay=MICROSECONDS][,slow=FILE]
  *
  *   FILE     Where the TPM lives. A missing file is a new TPM, a missing directory an error. The
  *            file is replaced after each command and before its response is given out; so a
@@ -19,6 +19,7 @@
  *            unfinished last line is cut off at the next open.
  *   delay=   Each response is due only this long after its command, at most a minute. The command
  *            is executed when it is sent: whoever is killed while waiting leaves it executed.
+ *   slow=    The delay is only that of commands that are sent while this file is there.
  *
  * Paths cannot contain commas. Next to FILE come FILE.tmp and FILE.lock; the lock and the record
  * belong to one process (and to what it forks) at a time.

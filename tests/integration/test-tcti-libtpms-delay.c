@@ -151,6 +151,30 @@ static void test_timeouts(void **state) {
         turn_off(tcti);
 }
 
+/* slow=FILE: the delay comes and goes with the file. */
+static void test_slow(void **state) {
+        char conf[512], path[160];
+        TSS2_TCTI_CONTEXT *tcti;
+        FILE *f;
+
+        (void)state;
+        (void)snprintf(path, sizeof(path), "%s.slow", tpm_path);
+        (void)snprintf(conf, sizeof(conf), "%s,slow=%s", delayed(), path);
+        tcti = turn_on(conf);
+        send_extend(tcti);
+        assert_int_equal(receive(tcti, 0), TSS2_RC_SUCCESS);
+        f = fopen(path, "w");
+        assert_non_null(f);
+        assert_int_equal(fclose(f), 0);
+        send_extend(tcti);
+        assert_int_equal(receive(tcti, 0), TSS2_TCTI_RC_TRY_AGAIN);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(receive(tcti, 10000), TSS2_RC_SUCCESS);
+        send_extend(tcti);
+        assert_int_equal(receive(tcti, 0), TSS2_RC_SUCCESS);
+        turn_off(tcti);
+}
+
 /* As tpm_collect() of lib/tpm does it. */
 static void test_sys(void **state) {
         TSS2_ABI_VERSION abi = TSS2_ABI_VERSION_CURRENT;
@@ -189,7 +213,7 @@ int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, tpm_setup, tpm_teardown)
         static const struct CMUnitTest tests[] = {
                 TEST(test_poll_handles), TEST(test_without), TEST(test_before_and_after),
-                TEST(test_timeouts),     TEST(test_sys),
+                TEST(test_timeouts),     TEST(test_slow),    TEST(test_sys),
         };
 
         return cmocka_run_group_tests_name("tcti-libtpms-delay", tests, NULL, NULL);

@@ -33,6 +33,8 @@ static void test_conf(void **state) {
                 { "/tpm,delay=60000000", TSS2_RC_SUCCESS },
                 { "/tpm,delay=60000001", TSS2_TCTI_RC_BAD_VALUE },
                 { "/tpm,delay=99999999999999999999", TSS2_TCTI_RC_BAD_VALUE },
+                { "/tpm,slow=", TSS2_TCTI_RC_BAD_VALUE },
+                { "/tpm,slow=a,slow=b", TSS2_TCTI_RC_BAD_VALUE },
                 { "/tpm,delay=", TSS2_TCTI_RC_BAD_VALUE },
                 { "/tpm,delay=-1", TSS2_TCTI_RC_BAD_VALUE },
                 { "/tpm,delay=1x", TSS2_TCTI_RC_BAD_VALUE },
