@@ -22,6 +22,7 @@
 #define RUN_SOCKET_USEC   (10 * PLAN_SEC) /* until the inner socket is tried again */
 #define RUN_SLEPT_USEC    (1 * PLAN_SEC)  /* a suspend, and no reading of two clocks */
 #define RUN_ALL_PCRS      ((UINT32_C(1) << TPM_PCR_N) - 1)
+#define RUN_DEVICES       "tpm" /* in /dev, what the gate waits for; all else anybody may touch */
 
 typedef struct Run {
         const Root *root;
@@ -57,13 +58,13 @@ static int on_tpm(LoopWatch *w, uint32_t events) {
         return 0;
 }
 
-/* A node in /dev came, went, or got another owner. */
+/* A TPM's node came, went, or got another owner. */
 static int on_dev(LoopWatch *w, uint32_t events) {
         Run *run = w->userdata;
 
         (void)events;
-        lookout_drain(w->fd);
-        extender_poke(run->extender);
+        if (lookout_drain(w->fd, RUN_DEVICES))
+                extender_poke(run->extender);
         return 0;
 }
 

@@ -258,8 +258,8 @@ static int serve_on_run(LoopWatch *w, uint32_t events) {
         Serve *s = w->userdata;
 
         (void)events;
-        lookout_drain(w->fd);
-        s->try_usec = MIN_OF(s->try_usec, s->tried_usec + SERVE_AGAIN_USEC);
+        if (lookout_drain(w->fd, PEER_NAME))
+                s->try_usec = MIN_OF(s->try_usec, s->tried_usec + SERVE_AGAIN_USEC);
         return 0;
 }
 

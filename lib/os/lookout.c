@@ -2,11 +2,13 @@
 #include "os/lookout.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/inotify.h>
 
 #include "base/error.h"
 
 #define LOOKOUT_EVENTS_SIZE 4096U
+#define LOOKOUT_READS_MAX   16U /* in a turn; the rest is there in the next one */
 
 /**
  * lookout_open() - watch a directory
@@ -36,13 +38,39 @@ int lookout_open(const Root *root, const char *path, int *ret_fd) {
         return 0;
 }
 
-/**
- * lookout_drain() - what happened so far was heeded
- * @fd: of lookout_open()
+/*
+ * Is it about a name that begins like this? What has no name is about the directory, or about
+ * events that were lost: that may be anything.
  */
-void lookout_drain(int fd) {
-        char buffer[LOOKOUT_EVENTS_SIZE];
+static bool lookout_concerns(const struct inotify_event *e, const char *prefix) {
+        return e->len == 0 || strncmp(e->name, prefix, strlen(prefix)) == 0;
+}
 
-        while (read(fd, buffer, sizeof(buffer)) > 0)
-                ;
+/**
+ * lookout_drain() - take what happened so far
+ * @fd:     of lookout_open()
+ * @prefix: of the names that matter
+ *
+ * Whoever may write to any file in the directory can touch it, and so cause events without end.
+ *
+ * Return: whether anything concerned such a name.
+ */
+bool lookout_drain(int fd, const char *prefix) {
+        _Alignas(struct inotify_event) char buffer[LOOKOUT_EVENTS_SIZE];
+        bool concerns = false;
+
+        for (unsigned i = 0; i < LOOKOUT_READS_MAX; ++i) {
+                ssize_t n = read(fd, buffer, sizeof(buffer));
+
+                if (n <= 0)
+                        break;
+                /* The kernel gives whole events, each padded for the next one. */
+                for (size_t at = 0; at < (size_t)n;) {
+                        const struct inotify_event *e = (const void *)(buffer + at);
+
+                        concerns = concerns || lookout_concerns(e, prefix);
+                        at += sizeof(*e) + e->len;
+                }
+        }
+        return concerns;
 }

@@ -10,4 +10,4 @@
 #include "os/root.h"
 
 int lookout_open(const Root *root, const char *path, int *ret_fd);
-void lookout_drain(int fd);
+bool lookout_drain(int fd, const char *prefix);
