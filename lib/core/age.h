@@ -17,10 +17,10 @@
 #define AGE_SUSPEND_USEC      (UINT64_C(1000000)) /* BOOTTIME beyond MONOTONIC: there was a suspend */
 
 typedef struct AgeFacts {
-        bool has_node;          /* the TPM is a device node whose mtime could be read, and so could
-                                   /dev/null's */
-        int64_t node_usec;      /* CLOCK_REALTIME minus mtime of the TPM's node */
-        int64_t null_usec;      /* ... and of /dev/null */
+        bool has_node;     /* the TPM is a device node of which it is known when it was made, and
+                              so it is of /dev/null */
+        int64_t node_usec; /* CLOCK_REALTIME minus that of the TPM's node */
+        int64_t null_usec; /* ... and of /dev/null */
         uint64_t boottime_usec; /* CLOCK_BOOTTIME */
         uint64_t monotonic_usec;
 } AgeFacts;

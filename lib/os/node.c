@@ -23,10 +23,24 @@ static int64_t usec_now(clockid_t clock) {
         return clock_gettime(clock, &t) < 0 ? 0 : usec_of(&t);
 }
 
+/* Character devices only: a link would have a time of its own. */
+static bool node_stat(const char *path, struct statx *ret_stat) {
+        return statx(AT_FDCWD, path, 0, STATX_TYPE | STATX_MTIME | STATX_BTIME, ret_stat) == 0 &&
+               S_ISCHR(ret_stat->stx_mode);
+}
+
+static int64_t usec_of_statx(const struct statx_timestamp *t) {
+        return t->tv_sec * USEC + t->tv_nsec / 1000;
+}
+
 /**
  * node_look_at_age() - how old a TPM's device node is, and whether that can be believed
  * @tcti:      "NAME:CONFIGURATION"; only of a device there is something to be known
  * @ret_facts: for age_judge()
+ *
+ * By when the nodes were made, if the kernel tells it (tmpfs since Linux 5.18): nobody can change
+ * that. Their mtime is the same, until somebody touches them; and /dev/null is anybody's to touch,
+ * whereupon nothing is known any more.
  */
 void node_look_at_age(const char *tcti, AgeFacts *ret_facts) {
         AgeFacts f = {
@@ -34,13 +48,15 @@ void node_look_at_age(const char *tcti, AgeFacts *ret_facts) {
                 .monotonic_usec = (uint64_t)usec_now(CLOCK_MONOTONIC),
         };
         int64_t now = usec_now(CLOCK_REALTIME);
-        struct stat node, null;
+        struct statx node, null;
 
-        if (strncmp(tcti, DEVICE, strlen(DEVICE)) == 0 && stat(tcti + strlen(DEVICE), &node) == 0 &&
-            S_ISCHR(node.st_mode) && stat("/dev/null", &null) == 0) {
+        if (strncmp(tcti, DEVICE, strlen(DEVICE)) == 0 && node_stat(tcti + strlen(DEVICE), &node) &&
+            node_stat("/dev/null", &null)) {
+                bool is_made = node.stx_mask & null.stx_mask & STATX_BTIME;
+
                 f.has_node = true;
-                f.node_usec = now - usec_of(&node.st_mtim);
-                f.null_usec = now - usec_of(&null.st_mtim);
+                f.node_usec = now - usec_of_statx(is_made ? &node.stx_btime : &node.stx_mtime);
+                f.null_usec = now - usec_of_statx(is_made ? &null.stx_btime : &null.stx_mtime);
         }
         *ret_facts = f;
 }
