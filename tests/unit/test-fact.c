@@ -257,7 +257,7 @@ static bool own_users(void) {
 static bool own_run(void) {
         if (unshare(CLONE_NEWNS) < 0 && !own_users())
                 return false;
-        return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+        return mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) == 0 &&
                mount("run", "/run", "tmpfs", 0, NULL) == 0 && mkdir("/run/systemd", 0755) == 0 &&
                mkdir("/run/systemd/journal", 0755) == 0;
 }

@@ -231,7 +231,7 @@ static bool mount_run(unsigned long flags, const char *options) {
         (void)unlinkat(root.fd, DIR_PATH, AT_REMOVEDIR);
         (void)mkdirat(root.fd, "run", 0755);
         (void)snprintf(path, sizeof(path), "%s/run", ground_dir);
-        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0 ||
             mount("tmpfs", path, "tmpfs", flags, options) < 0) {
                 print_message("           not possible here\n");
                 return false;
