@@ -3,7 +3,7 @@
  * The plan from state to state: the list grows, is cut, replaced; PCRs and banks change.
  */
 #include "lib/cmocka-all.h"
-#include "lib/pcr-world.h"
+#include "lib/pcr-act.h"
 
 #include <string.h>
 
@@ -65,6 +65,48 @@ static void test_a_long_burst_is_verified(void **state) {
         assert_true(instance_run(&i, &m, 3 * PLAN_SEC, STEPS_MAX));
         assert_true(model_is_extended(&m));
         assert_true(m.n_reads - n_reads >= 5 && m.n_reads - n_reads <= 8);
+        model_deinit(&m);
+}
+
+/* What comes while it follows takes back nothing of what was said. */
+static void test_stays_extended_as_records_come(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        start_following(&i, &m, false);
+        for (size_t n = 0; n < 5; ++n) {
+                model_append(&m, 10);
+                step_to(&i, &m, PLAN_STEP_EXTEND);
+                do {
+                        assert_int_equal(plan_verdict(&i.plan), PLAN_VERDICT_EXTENDED);
+                        assert_true(instance_step(&i, &m));
+                } while (i.step.kind != PLAN_STEP_WAIT);
+        }
+        assert_true(model_is_extended(&m));
+        model_deinit(&m);
+}
+
+/* Of what was extended before it came: at which record of the list each chain ends. */
+static void test_knows_where_ends_what_it_finds(void **state) {
+        Model m;
+        Instance i;
+
+        (void)state;
+        setup(&m, true);
+        model_pre_extend(&m, 10, 7);
+        model_pre_extend(&m, 11, 3);
+        instance_start(&i, &m);
+        assert_true(instance_settle(&i, &m, STEPS_MAX));
+        assert_int_equal(m.n_extends, 0);
+        for (uint32_t pcr = 10; pcr <= 11; ++pcr) {
+                uint64_t last = 0;
+
+                for (size_t n = 0; n < m.n_list; ++n)
+                        if (m.list[n].record.pcr == pcr)
+                                last = n + 1;
+                assert_int_equal(i.plan.chain[pcr].held_at, last);
+        }
         model_deinit(&m);
 }
 
@@ -205,6 +247,8 @@ int main(void) {
                 cmocka_unit_test(test_the_way_through_the_states),
                 cmocka_unit_test(test_follow),
                 cmocka_unit_test(test_a_long_burst_is_verified),
+                cmocka_unit_test(test_stays_extended_as_records_come),
+                cmocka_unit_test(test_knows_where_ends_what_it_finds),
                 cmocka_unit_test(test_a_cut_list_is_pending),
                 cmocka_unit_test(test_a_cut_list_shorter_than_the_pcr_is_pending),
                 cmocka_unit_test(test_a_replaced_list),
