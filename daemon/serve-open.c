@@ -2,12 +2,11 @@
 /*
  * org.imareplay.replay.OpenList: the list as a file, built step by step, sealed and sent.
  *
- * The file is a memfd: its pages are not this process's, and there are two at most that are being
- * built. What would be too large is still measured, so that the answer says how much it would be.
+ * Two at most are being built. Whoever asks for what is there already gets that (serve-files.h).
+ * What would be too large, or has no room, is still measured, so that the answer says how much it
+ * would be.
  */
-#include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "base/error.h"
 #include "core/cel.h"
@@ -15,9 +14,7 @@
 #include "daemon/serve-methods.h"
 #include "daemon/serve-read.h"
 
-#define OPEN_SIZE_MAX (UINT64_C(32) << 20)
-#define OPEN_AT_ONCE  2U
-#define OPEN_SEALS    (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define OPEN_AT_ONCE 2U
 
 typedef enum OpenFormat {
         OPEN_BINARY,
@@ -37,7 +34,7 @@ typedef struct OpenCall {
         bool has_slot;
         bool is_begun; /* then: */
         uint64_t epoch;
-        int fd;
+        ServeFile *file; /* being built, or another's that is the same; NULL: only measured */
         uint64_t size, first, position, end;
         ByteOrder order;
         Cel cel;
@@ -50,12 +47,23 @@ enum {
         OPEN_E_TOO_LARGE,
 };
 
+static ServeFiles *open_files(const OpenCall *call) {
+        return &serve_read(call->serve)->files;
+}
+
+/* What is whole is not ours alone any more. */
+static void open_drop_file(OpenCall *call) {
+        if (call->file && !call->file->is_whole)
+                serve_file_drop(call->file);
+        call->file = NULL;
+}
+
 static void open_free(void *state) {
         OpenCall *call = state;
 
         if (call->has_slot)
                 --serve_read(call->serve)->n_opening;
-        closep(&call->fd);
+        open_drop_file(call);
         free(call);
 }
 
@@ -99,8 +107,8 @@ static int open_write(OpenCall *call, const OpenText *text) {
 
         if (text->failed)
                 return error_origin(-ENOMEM);
-        if (call->size + text->n <= OPEN_SIZE_MAX && text->n > 0)
-                r = write_at(call->fd, call->size, bytes_of(text->data, text->n));
+        if (call->file && call->size + text->n <= SERVE_FILE_MAX && text->n > 0)
+                r = write_at(call->file->fd, call->size, bytes_of(text->data, text->n));
         call->size += text->n;
         return error_origin(r);
 }
@@ -164,6 +172,31 @@ static int open_build(OpenCall *call, const ServeView *view) {
  * Steps
  */
 
+/* CEL has the digests of every bank that a PCR has. */
+static ServeFileKey open_key(const OpenCall *call, const Status *status) {
+        ServeFileKey key = { .epoch = call->epoch,
+                             .first = call->first,
+                             .end = call->end,
+                             .format = call->format,
+                             .order = call->order };
+
+        for (uint32_t i = 0; call->format == OPEN_CEL_JSON && i < status->n_pcrs; ++i)
+                key.banks[status->pcr[i].pcr] = status->pcr[i].banks;
+        return key;
+}
+
+static int open_choose_file(OpenCall *call, const Status *status) {
+        const ServeFileKey key = open_key(call, status);
+
+        open_drop_file(call);
+        call->file = serve_files_find(open_files(call), &key);
+        if (!call->file)
+                return error_trace(serve_files_new(open_files(call), &key, &call->file));
+        call->position = call->end;
+        call->size = call->file->size;
+        return 0;
+}
+
 /* Where it begins and ends; also anew, where the files were replaced under it. */
 static int open_begin(OpenCall *call, const ServeView *view) {
         ServeRead *r = serve_read(call->serve);
@@ -180,17 +213,13 @@ static int open_begin(OpenCall *call, const ServeView *view) {
                 k = spool_reader_order(r->reader, &call->order);
         if (k != 0)
                 return k < 0 ? error_trace(k) : SERVE_READ_E_BAD;
-        closep(&call->fd);
-        call->fd = memfd_create("ima-replay-list", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (call->fd < 0)
-                return error_origin(-errno);
         call->end = serve_range_end(&call->range, call->first, view->end);
         call->position = call->first;
         call->size = call->counted = 0;
         cel_init(&call->cel);
         call->epoch = r->epoch;
         call->is_begun = true;
-        return 0;
+        return error_trace(open_choose_file(call, view->status));
 }
 
 static int open_go_on(OpenCall *call, ServeView *view) {
@@ -202,19 +231,38 @@ static int open_go_on(OpenCall *call, ServeView *view) {
                 call->is_begun = false;
                 k = open_begin(call, view);
         }
-        if (k == 0)
+        if (k == 0 && !(call->file && call->file->is_whole))
                 k = open_build(call, view);
         if (k != 0)
                 return error_trace(k);
-        return call->size > OPEN_SIZE_MAX ? OPEN_E_TOO_LARGE : 0;
+        return !call->file || call->size > SERVE_FILE_MAX ? OPEN_E_TOO_LARGE : 0;
+}
+
+/* Of two who built the same one gives up his. */
+static int open_give(OpenCall *call, int *ret_fd) {
+        ServeFile *same = serve_files_find(open_files(call), &call->file->key);
+        int r = 0;
+
+        if (same && same != call->file) {
+                open_drop_file(call);
+                call->file = same;
+        }
+        if (!same)
+                r = serve_file_finish(call->file, call->size);
+        if (r == 0)
+                r = serve_file_give(call->file, ret_fd);
+        return error_trace(r);
 }
 
 static int open_send(VarlinkCall *c, OpenCall *call) {
         _cleanup_(json_dropp) Json *map = NULL;
+        _cleanup_close_ int fd = -1;
         int k;
 
-        if (fcntl(call->fd, F_ADD_SEALS, OPEN_SEALS) < 0)
-                return error_origin(-errno);
+        k = open_give(call, &fd);
+        if (k < 0)
+                return error_trace(k);
+        call->file = NULL;
         k = json_map(&map);
         if (k == 0)
                 k = json_put_u64(map, "listFileDescriptor", 0);
@@ -228,7 +276,7 @@ static int open_send(VarlinkCall *c, OpenCall *call) {
         if (k == 0)
                 k = json_put_u64(map, "next", call->position);
         if (k == 0)
-                k = varlink_reply_fd(c, &map, &call->fd);
+                k = varlink_reply_fd(c, &map, &fd);
         return k > 0 ? error_fold(k) : error_trace(k); /* a small reply always has room */
 }
 
@@ -275,7 +323,8 @@ static int open_step(VarlinkCall *c, void *state, uint64_t now_usec) {
         case OPEN_E_NO_RECORD:
                 return error_trace(serve_error_no_record(c, call->first, view.end));
         case OPEN_E_TOO_LARGE:
-                return error_trace(serve_error_too_large(c, call->size, OPEN_SIZE_MAX));
+                return error_trace(
+                        serve_error_too_large(c, call->size, call->file ? SERVE_FILE_MAX : 0));
         default:
                 return error_trace(k);
         }
@@ -324,7 +373,6 @@ int serve_open_list(VarlinkCall *c, void *userdata) {
         if (!call)
                 return error_origin(-ENOMEM);
         call->serve = userdata;
-        call->fd = -1;
         if (open_take(call, varlink_call_parameters(c), &bad))
                 return open_sleep(c, call, serve_now_usec(userdata));
         open_free(call);

@@ -48,6 +48,7 @@ ServeRead *serve_read_free(ServeRead *r) {
                 return NULL;
         hashers_close(&r->hashers);
         spool_reader_free(r->reader);
+        serve_files_close(&r->files);
         free(r);
         return NULL;
 }

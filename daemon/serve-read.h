@@ -17,6 +17,7 @@
 #include "core/place.h"
 #include "core/replay.h"
 #include "daemon/serve-extender.h"
+#include "daemon/serve-files.h"
 #include "os/spool-reader.h"
 #include "varlink/call.h"
 
@@ -51,6 +52,7 @@ typedef struct ServeRead {
         size_t step_left; /* bytes that the step may still read */
 
         unsigned n_opening, n_verifying;
+        ServeFiles files;
 } ServeRead;
 
 enum {

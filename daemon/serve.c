@@ -6,6 +6,7 @@
  */
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <fcntl.h>
@@ -186,6 +187,7 @@ static int serve_turn(Program *p) {
         /* A method may have asked for something: it goes out in this turn. */
         until = MIN_OF(until, serve_extender_run(s, now));
         until = MIN_OF(until, clients_until);
+        until = MIN_OF(until, serve_files_run(&s->read->files, now));
         if (p->watchdog_usec > 0)
                 until = MIN_OF(until, p->fed_usec + p->watchdog_usec);
         return error_trace(loop_turn(s->loop, until));
@@ -305,6 +307,9 @@ int main(int argc, char **argv) {
 
         message_init(program_invocation_short_name);
         message_trace_errors();
+        /* From a lease (serve-files.c), if root opens the file at that very moment through /proc.
+         */
+        (void)signal(SIGIO, SIG_IGN);
         r = parse_arguments(argc, argv, &path);
         if (r <= 0)
                 return r < 0 ? EXIT_USAGE : EXIT_GOOD;

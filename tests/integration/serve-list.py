@@ -129,8 +129,8 @@ def call(s, method, timeout=60, **parameters):
     return s.call(f"{REPLAY}.{method}", parameters, REPLAY, timeout)
 
 
-def open_list(s, **parameters):
-    """(reply, bytes) of OpenList; the fd must be sealed and stand at its beginning."""
+def open_fd(s, **parameters):
+    """(reply, descriptors) of OpenList."""
     with s.client(REPLAY, timeout=120) as c:
         c.send(f"{REPLAY}.OpenList", parameters)
         data, fds = b"", array.array("i")
@@ -145,7 +145,12 @@ def open_list(s, **parameters):
         reply = json.loads(data[:-1])
     if "error" in reply:
         raise Error(reply["error"], reply.get("parameters", {}))
-    reply = reply["parameters"]
+    return reply["parameters"], fds
+
+
+def open_list(s, **parameters):
+    """(reply, bytes) of OpenList; the fd must be sealed and stand at its beginning."""
+    reply, fds = open_fd(s, **parameters)
     check(len(fds) == 1 and reply["listFileDescriptor"] == 0, f"OpenList: {len(fds)} descriptors")
     with os.fdopen(fds[0], "rb", buffering=0) as f:
         check(fcntl.fcntl(f, fcntl.F_GET_SEALS) & SEALS == SEALS, "OpenList: not sealed")
@@ -571,6 +576,49 @@ def shorter(top):
         d.stop(name="shorter: stop")
 
 
+def shared(top):
+    """Files that clients keep are memory of the server: one for all who ask for the same, and a bound for all."""
+    raw = world.boot_aggregate() + b"".join(
+        world.record("ima-ng", world.field(b"sha256:\0" + hashlib.sha256(b"%d" % i).digest()) + world.field(b"/%d/" % i + b"x" * 100000 + b"\0"))
+        for i in range(280))
+    n = 281
+    root = world.Root(f"{top}/shared", raw)
+    os.makedirs(f"{top}/shared-tpm")
+    with Daemon(root.top, f"libtpms:{top}/shared-tpm/tpm") as d, Server(root.top) as s:
+        d.wait_for(daemon.in_state("follow"), 60, "shared")
+        s.wait_for(lambda x: x["extended"] == n, 10, "shared: the server")
+        n_fds = s.n_fds()
+        held = []
+        for _ in range(16):
+            reply, fds = open_fd(s, format="binary")
+            check(reply["size"] == len(raw) and reply["next"] == n, f"shared: {reply}")
+            held += fds
+        check(len({os.fstat(fd).st_ino for fd in held}) == 1, "shared: more than one file for the same list")
+        os.lseek(held[0], 100, os.SEEK_SET)
+        check(os.lseek(held[1], 0, os.SEEK_CUR) == 0, "shared: one client moves the other")
+        check(os.pread(held[1], len(raw), 0) == raw, "shared: not the list")
+        for i in range(1, 16):
+            try:
+                held += open_fd(s, format="binary", count=n - i)[1]
+            except Error as e:
+                check(e.name.endswith(".TooLarge") and e.parameters["limit"] == 0 and 0 < e.parameters["size"] < len(raw), f"shared: {e}")
+        files = {os.fstat(fd).st_ino: os.fstat(fd).st_blocks * 512 for fd in held}
+        check(1 < len(files) and sum(files.values()) <= 128 << 20, f"shared: {len(files)} files, {sum(files.values()) >> 20} MiB")
+        check(s.process.poll() is None and s.status()["extended"] == n, "shared: the server is gone")
+        check(open_list(s, format="binary")[1] == raw, "shared: what is there is given all the same")
+        rc, out, err = harness.run(harness.program("IMA_REPLAYCTL"), f"--root={root.top}", "replay", "-j")
+        check(rc == 0 and json.loads(out)["records"] == n, f"shared: no room, so it is read in pieces: {rc} {err}")
+        for fd in held:
+            os.close(fd)
+        _, fds = open_fd(s, format="binary", count=n - 9)
+        os.close(fds[0])
+        until = time.monotonic() + 20
+        while s.n_fds() > n_fds and time.monotonic() < until:
+            s.status()
+        check(s.n_fds() == n_fds, f"shared: {s.n_fds()} descriptors, {n_fds} before")
+        d.stop(name="shared: stop")
+
+
 def rss(process):
     with open(f"/proc/{process.pid}/status", encoding="ascii") as f:
         return next(int(line.split()[1]) << 10 for line in f if line.startswith("VmHWM"))
@@ -623,7 +671,7 @@ def main():
         for test in (the_rich_list, follow, frozen, frozen_behind, nothing, forged):
             if not only or test.__name__ in only:
                 with_tpm(top, test.__name__, test)
-        for test in (shorter, long_list):
+        for test in (shorter, shared, long_list):
             if not only or test.__name__ in only:
                 test(top)
     harness.finish()

@@ -305,7 +305,7 @@ def catalog():
     return f.done("catalog")
 
 
-OWN_MEMORY = 32 << 20     # of ima-replayd, without the spool
+OWN_MEMORY = 32 << 20     # of a program
 
 # Each unit but the target and drop-ins: a socket whose service may not start is asked again and again.
 UNIT_CONDITIONS = ["ConditionSecurity=ima", "ConditionKernelCommandLine=!ima_replay=no",
@@ -313,13 +313,14 @@ UNIT_CONDITIONS = ["ConditionSecurity=ima", "ConditionKernelCommandLine=!ima_rep
 
 
 def memory(f):
-    """The spool is memory of the unit, which has room for the default, twice while files are replaced."""
-    path = ROOT / "systemd/ima-replayd.service.in"
-    header = (ROOT / "lib/os/spool.h").read_text()
-    n, shift = map(int, re.search(r"SPOOL_MAX_DEFAULT \(UINT64_C\((\d+)\) << (\d+)\)", header).groups())
-    m = re.search(r"^MemoryMax=(\d+)M$", path.read_text(), re.M)
-    if not m or int(m[1]) << 20 < 2 * (n << shift) + OWN_MEMORY:
-        f.add(path, 1, "MemoryMax= has no room for a full spool")
+    """What is not the programs' own counts as theirs: the spool, twice while its files are replaced, and files of OpenList."""
+    for unit, header, name, times in (("ima-replayd", "lib/os/spool.h", "SPOOL_MAX_DEFAULT", 2),
+                                      ("ima-replay-serve", "daemon/serve-files.h", "SERVE_FILES_SIZE", 1)):
+        path = ROOT / f"systemd/{unit}.service.in"
+        n, shift = map(int, re.search(rf"{name}\s+\(UINT64_C\((\d+)\) << (\d+)\)", (ROOT / header).read_text()).groups())
+        m = re.search(r"^MemoryMax=(\d+)M$", path.read_text(), re.M)
+        if not m or int(m[1]) << 20 < times * (n << shift) + OWN_MEMORY:
+            f.add(path, 1, f"MemoryMax= has no room for {name}")
 
 
 def units():
