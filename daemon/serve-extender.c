@@ -132,8 +132,15 @@ static void serve_know_nothing(Serve *s, uint64_t now) {
         serve_changed(s);
 }
 
+/* That a PCR was read again, and holds the same, is noted, and no news to anybody. */
+static bool serve_is_news(Serve *s, const Status *now) {
+        for (uint32_t i = 0; i < TPM_PCR_N; ++i)
+                s->status.pcr[i].read_usec = now->pcr[i].read_usec;
+        return !s->has_status || memcmp(&s->status, now, sizeof(*now)) != 0;
+}
+
 static void serve_take_status(Serve *s, const PeerMessage *m, uint64_t now) {
-        bool is_news = !s->has_status || memcmp(&s->status, &m->status, sizeof(s->status)) != 0;
+        bool is_news = serve_is_news(s, &m->status);
 
         s->pause_usec = 0;
         if (!s->has_status)
