@@ -59,18 +59,18 @@ static int program_start(DemoProgram *p, const char *const argv[], const char *s
 
         out_fd = open(stdout_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
         if (out_fd < 0 || pipe2(fds, O_CLOEXEC) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         p->log_fd = fds[0];
         log_fd = fds[1];
         if (fcntl(p->log_fd, F_SETFL, O_NONBLOCK) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         p->pid = fork();
         if (p->pid < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         if (p->pid == 0)
                 program_become(argv, parent, out_fd, log_fd);
         p->end_fd = (int)syscall(SYS_pidfd_open, p->pid, 0);
-        return p->end_fd < 0 ? error_origin(-errno) : 0;
+        return p->end_fd < 0 ? error_origin(negative_errno()) : 0;
 }
 
 /* Pass on what there is of its messages, each line moved in. Return: 0: there may be more; 1: not
@@ -83,7 +83,7 @@ static int program_show(DemoProgram *p) {
                 return 1;
         n = read(p->log_fd, text, sizeof(text));
         if (n < 0)
-                return errno == EAGAIN || errno == EINTR ? 1 : error_origin(-errno);
+                return errno == EAGAIN || errno == EINTR ? 1 : error_origin(negative_errno());
         for (const char *at = text, *end = text + n; at < end;) {
                 const char *newline = memchr(at, '\n', (size_t)(end - at));
                 const char *stop = newline ? newline + 1 : end;
@@ -109,7 +109,7 @@ static int program_wait(DemoProgram *p, int other_fd, int msec) {
         };
 
         if (poll(fds, ELEMENTSOF(fds), msec) < 0 && errno != EINTR)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         p->has_ended = fds[0].revents != 0;
         return 0;
 }
@@ -128,7 +128,7 @@ static int program_reap(DemoProgram *p, const char *name, int *ret_status) {
 
         while (waitpid(p->pid, &status, 0) < 0)
                 if (errno != EINTR)
-                        return error_origin(-errno);
+                        return error_origin(negative_errno());
         p->pid = 0;
         if (!WIFEXITED(status)) {
                 message_error("%s was killed by signal %d", name, WTERMSIG(status));
@@ -186,7 +186,7 @@ int demo_service_start(DemoService *s, const char *const argv[], const char *roo
 
         /* It is nobody's service but ours. */
         if (unsetenv("NOTIFY_SOCKET") < 0 || unsetenv("WATCHDOG_USEC") < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         r = root_init(&s->root, root);
         if (r < 0)
                 return error_trace(r);
@@ -357,7 +357,7 @@ int demo_service_stop(DemoService *s, int *ret_status) {
         int r = 0;
 
         if (kill(s->program.pid, SIGTERM) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         while (r == 0 && !s->program.has_ended && now_usec() < until)
                 r = demo_service_turn(s, TURN_MSEC);
         if (r < 0)

@@ -49,7 +49,7 @@ int demo_write(const char *path, const void *data, size_t n) {
         _cleanup_fclose_ FILE *f = fopen(path, "we");
 
         if (!f)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         if ((n > 0 && fwrite(data, n, 1, f) != 1) || fflush(f) != 0)
                 return error_origin(-EIO);
         return 0;
@@ -65,10 +65,10 @@ static int demo_make_dirs(const DemoWorld *w, const char *dirs) {
         for (char *slash = path + strlen(w->dir) + 1; (slash = strchr(slash, '/')); ++slash) {
                 *slash = '\0';
                 if (mkdir(path, 0755) < 0 && errno != EEXIST)
-                        return error_origin(-errno);
+                        return error_origin(negative_errno());
                 *slash = '/';
         }
-        return mkdir(path, 0755) < 0 ? error_origin(-errno) : 0;
+        return mkdir(path, 0755) < 0 ? error_origin(negative_errno()) : 0;
 }
 
 static int demo_link(const DemoWorld *w, const char *target, const char *name) {
@@ -77,7 +77,7 @@ static int demo_link(const DemoWorld *w, const char *target, const char *name) {
 
         if (r < 0)
                 return error_trace(r);
-        return symlink(target, path) < 0 ? error_origin(-errno) : 0;
+        return symlink(target, path) < 0 ? error_origin(negative_errno()) : 0;
 }
 
 /* As a kernel from 6.10 on shows a list in bypass: sha1's file and a link to it. */
@@ -133,10 +133,10 @@ static int demo_put(const DemoWorld *w, const char *name, int flags, const void 
                 return error_trace(r);
         fd = open(path, O_WRONLY | O_CLOEXEC | flags);
         if (fd < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         k = write(fd, data, n);
         if (k < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         return (size_t)k == n ? 0 : error_origin(-EIO);
 }
 
@@ -170,7 +170,7 @@ static int demo_read_list(DemoWorld *w, const char *path) {
         size_t size = LIST_STEP;
 
         if (fd < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         for (;;) {
                 ssize_t n;
 
@@ -187,7 +187,7 @@ static int demo_read_list(DemoWorld *w, const char *path) {
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
-                        return error_origin(-errno);
+                        return error_origin(negative_errno());
                 if (n == 0)
                         return 0;
                 w->n_list += (size_t)n;
@@ -269,7 +269,7 @@ static int demo_find_self(DemoWorld *w) {
         char *slash;
 
         if (n < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         w->exe_dir[n] = '\0';
         slash = strrchr(w->exe_dir, '/');
         if (slash)
@@ -284,7 +284,7 @@ static int demo_set_library_path(const DemoWorld *w) {
 
         (void)snprintf(path, sizeof(path), "%s/../tools:%s%s%s", w->exe_dir, DEMO_LIB_DIR,
                        given ? ":" : "", given ? given : "");
-        return setenv("LD_LIBRARY_PATH", path, 1) < 0 ? error_origin(-errno) : 0;
+        return setenv("LD_LIBRARY_PATH", path, 1) < 0 ? error_origin(negative_errno()) : 0;
 }
 
 /**
@@ -322,7 +322,7 @@ int demo_build(DemoWorld *w, const char *list_path) {
         if (r < 0)
                 return error_trace(r);
         if (!mkdtemp(template))
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         memcpy(w->dir, template, sizeof(w->dir));
         return error_trace(demo_build_root(w));
 }

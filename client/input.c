@@ -19,7 +19,7 @@ static int input_read_file(const char *path, char **ret_text, size_t *ret_n) {
                 return error_origin(-ENOMEM);
         fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
-                return -errno;
+                return negative_errno();
         r = read_whole(fd, text, PCRFILE_MAX, ret_n);
         if (r < 0)
                 return r;

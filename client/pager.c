@@ -99,14 +99,14 @@ int pager_open(const CtlOptions *o) {
             (command && (!*command || strcmp(command, "cat") == 0)))
                 return 0;
         if (pipe2(fds, O_CLOEXEC) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         in = fds[0];
         out = fds[1];
         (void)fflush(stdout);
         pager.pid = fork();
         if (pager.pid < 0) {
                 pager.pid = 0;
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         }
         if (pager.pid == 0)
                 pager_run(in);
@@ -118,7 +118,7 @@ int pager_open(const CtlOptions *o) {
                         (void)dup2(out, STDERR_FILENO);
         }
         if (dup2(out, STDOUT_FILENO) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         /* Lines of both in their order. */
         (void)setvbuf(stdout, NULL, _IOLBF, 0);
         return 0;

@@ -183,7 +183,7 @@ static int write_all(int fd, Bytes data) {
                 Bytes done;
 
                 if (n < 0 && errno != EINTR)
-                        return error_origin(-errno);
+                        return error_origin(negative_errno());
                 if (n > 0)
                         (void)bytes_take(&data, (size_t)n, &done);
         }
@@ -251,7 +251,7 @@ static int fetch_replies(const CtlOptions *o, Remote *remote, int *ret_fd) {
         int r;
 
         if (fd < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         r = json_map(&parameters);
         if (r == 0)
                 r = json_put_bool(parameters, "raw", true);

@@ -49,7 +49,7 @@ static int open_dir_of(const char *path, int *ret_fd) {
                 return error_origin(-ENOMEM);
         fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
-                return -errno;
+                return negative_errno();
         *ret_fd = fd;
         return 0;
 }

@@ -173,7 +173,7 @@ static int demo_catch_up(Demo *d) {
         if (r < 0)
                 return error_trace(r);
         if (!d->o->tcti && mkdir(dir, 0700) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         return demo_await(d, d->world.n_backlog_records);
 }
 

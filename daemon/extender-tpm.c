@@ -230,7 +230,7 @@ static int extender_ask_and_wait(Extender *x, const TpmRequest *request) {
                         return error_origin(-ETIMEDOUT);
                 r = poll(&fd, 1, (int)(EXTENDER_LOOK_USEC / PLAN_MSEC));
                 if (r < 0 && errno != EINTR)
-                        return error_origin(-errno);
+                        return error_origin(negative_errno());
                 r = 0;
         }
         return error_trace(r);

@@ -111,7 +111,7 @@ int serve_files_new(ServeFiles *files, const ServeFileKey *key, ServeFile **ret_
                 return 0;
         *f = (ServeFile){ .fd = memfd_create("ima-replay-list", MFD_CLOEXEC | MFD_ALLOW_SEALING) };
         if (f->fd < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         f->is_there = true;
         f->key = *key;
         *ret_file = f;
@@ -129,7 +129,7 @@ int serve_file_finish(ServeFile *file, uint64_t size) {
         int fd = -1, r;
 
         if (fcntl(file->fd, F_ADD_SEALS, FILE_SEALS) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         r = fd_reopen(file->fd, &fd);
         if (r < 0)
                 return error_origin(r);

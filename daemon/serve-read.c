@@ -78,7 +78,7 @@ static int read_follow_files(ServeRead *r, const ServeSpool *spool, const Status
         bool is_same;
 
         if (fstat(spool->list_fd, &st) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         chain.base = pcr && pcr->has_base ? pcr->base.of[SERVE_ALG] : (Digest){};
         is_same = r->extent.list_fd >= 0 && r->generation == spool->generation &&
                   r->device == st.st_dev && r->inode == st.st_ino &&

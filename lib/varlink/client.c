@@ -36,15 +36,16 @@ static int client_connect(int dir_fd, const char *name, int *ret_fd) {
         /* Through an fd, as sun_path has no room for a long path. */
         path_fd = openat(dir_fd, name, O_PATH | O_CLOEXEC);
         if (path_fd < 0)
-                return errno == ENOENT ? VARLINK_CLIENT_E_GONE : error_origin(-errno);
+                return errno == ENOENT ? VARLINK_CLIENT_E_GONE : error_origin(negative_errno());
         (void)snprintf(where.sun_path, sizeof(where.sun_path), "/proc/self/fd/%d", path_fd);
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         if (connect(fd, (const struct sockaddr *)&where, sizeof(where)) < 0) {
                 if (errno == EAGAIN || errno == EINPROGRESS)
                         return VARLINK_CLIENT_E_TIME;
-                return errno == ECONNREFUSED ? VARLINK_CLIENT_E_GONE : error_origin(-errno);
+                return errno == ECONNREFUSED ? VARLINK_CLIENT_E_GONE
+                                             : error_origin(negative_errno());
         }
         *ret_fd = take_fd(&fd);
         return 0;
@@ -122,8 +123,9 @@ static int client_send_all(VarlinkClient *c, Bytes in) {
                 if (n < 0 && errno == EAGAIN)
                         return VARLINK_CLIENT_E_TIME;
                 if (n < 0)
-                        return errno == EPIPE || errno == ECONNRESET ? VARLINK_CLIENT_E_GONE
-                                                                     : error_origin(-errno);
+                        return errno == EPIPE || errno == ECONNRESET
+                                       ? VARLINK_CLIENT_E_GONE
+                                       : error_origin(negative_errno());
                 (void)bytes_take(&in, (size_t)n, &sent);
         }
         return 0;
@@ -227,7 +229,7 @@ static int client_fill(VarlinkClient *c) {
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return 0;
         if (n < 0 && errno != ECONNRESET)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         if (n <= 0)
                 return VARLINK_CLIENT_E_GONE;
         client_keep_fds(c, &m, &fd);
@@ -248,7 +250,7 @@ static int client_wait(VarlinkClient *c, uint64_t until_usec) {
         left = (until_usec - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC;
         /* In slices: poll() does not go on in suspend, the deadline does. */
         if (poll(&p, 1, (int)MIN_OF(left, (uint64_t)CLIENT_POLL_MS)) < 0 && errno != EINTR)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         return 0;
 }
 

@@ -147,7 +147,7 @@ int link_flush(VarlinkLink *l) {
         ssize_t n = link_send(l->watch.fd, rest, &l->out.fd);
 
         if (n < 0)
-                return link_is_full(errno) ? 0 : -errno;
+                return link_is_full(errno) ? 0 : negative_errno();
         l->active_usec = now_usec();
         l->out.sent += (size_t)n;
         if (l->out.sent == l->out.size)
@@ -198,7 +198,7 @@ int link_fill(VarlinkLink *l) {
         iov.iov_base = to;
         n = recvmsg(l->watch.fd, &m, MSG_DONTWAIT);
         if (n < 0)
-                return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+                return errno == EAGAIN || errno == EINTR ? 0 : negative_errno();
         if (n == 0)
                 return -ECONNRESET;
         if ((m.msg_flags & MSG_CTRUNC) != 0)

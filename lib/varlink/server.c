@@ -296,13 +296,13 @@ int varlink_server_listen(VarlinkServer *s, const VarlinkSocket *socket, int *fd
         if (s->n_listeners == SERVER_SOCKETS_MAX)
                 return error_origin(-ENOBUFS);
         if (flags < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         if (!server_option_is(*fd, SO_DOMAIN, AF_UNIX) ||
             !server_option_is(*fd, SO_TYPE, SOCK_STREAM) ||
             !server_option_is(*fd, SO_ACCEPTCONN, 1))
                 return error_origin(-EINVAL);
         if (fcntl(*fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(*fd, F_SETFD, FD_CLOEXEC) < 0)
-                return error_origin(-errno);
+                return error_origin(negative_errno());
         *l = (VarlinkListener){
                 .server = s,
                 .watch = { .fd = *fd, .call = server_on_listen, .userdata = l },

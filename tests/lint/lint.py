@@ -55,6 +55,7 @@ BANNED = {
         "unbounded, or runs a shell",
     r"\b(sleep|usleep|nanosleep)\s*\(": "wait for the event instead",
     r"\b(TODO|FIXME|XXX)\b": "finish it, or open an issue",
+    r"return -errno\b|error_origin\(-errno\)": "negative_errno(), of which analysers know that it is no success",
     r"(?<![:\"])//": "comments are /* */",
 }
 # What the pure rooms may call outside themselves.
