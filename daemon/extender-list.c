@@ -96,6 +96,15 @@ int extender_rewind(Extender *x) {
         return error_trace(extender_list_of(x, r, &x->event.list));
 }
 
+/* Of what is asked for: nobody wants a PCR, or it is not known yet what each is to hold. */
+static bool extender_needs_no_look(const Extender *x) {
+        const Plan *p = &x->plan;
+
+        if (!p->is_following && p->state != PLAN_KERNEL_OWNS)
+                return true;
+        return x->refresh_pcrs == 0 && (!x->is_refreshing || x->refreshing_pcrs == 0);
+}
+
 /*
  * How long the list is: looked at now and then while extending, for the times of the lag; and at
  * once for whoever asks for no more than that. So the answer does not wait for a catch-up.
@@ -116,8 +125,7 @@ int extender_watch_count(Extender *x) {
                 lag_saw(&x->lag, n, x->now_usec);
                 ++x->figures.n_changes;
         }
-        if (r == 0 && is_asked && x->refresh_pcrs == 0 &&
-            (!x->is_refreshing || x->refreshing_pcrs == 0)) {
+        if (r == 0 && is_asked && extender_needs_no_look(x)) {
                 x->figures.token = MAX_OF(x->figures.token, x->refresh_token);
                 ++x->figures.n_changes;
         }

@@ -168,8 +168,9 @@ void extender_stop(Extender *x) {
  * @pcrs:  bit mask; PCRs that are not of the list are not looked at
  * @token: figures.token has it, or a later one, when that is done
  *
- * Where nothing could be looked at (no TPM, a terminal state) it counts as done at once. Requests
- * that come faster than EXTENDER_REFRESH_USEC are answered together.
+ * Where nothing could be looked at (no TPM, a catch-up, a terminal state) it counts as done at
+ * once; extender_reading() tells what was read when. Requests that come faster than
+ * EXTENDER_REFRESH_USEC are answered together.
  */
 void extender_refresh(Extender *x, uint32_t pcrs, uint64_t token) {
         x->refresh_pcrs = (x->has_refresh ? x->refresh_pcrs : 0) | pcrs;
@@ -214,20 +215,24 @@ static void extender_answer_refresh(Extender *x, uint64_t token) {
         ++x->figures.n_changes;
 }
 
-/*
- * A wait that a refresh may cut short; the wait after that answers it. A pause answers nothing: a
- * moment later more is known (a reset of the TPM is looked at twice).
+/* Nothing is answered here: a moment later more is known (a reset of the TPM is looked at twice).
  */
+static int extender_pause(Extender *x) {
+        if (x->now_usec < x->step.until_usec)
+                return EXTENDER_E_PENDING;
+        x->event.kind = PLAN_EVENT_TIMER;
+        return 0;
+}
+
+/* A wait that a refresh may cut short; the wait after that answers it. */
 static int extender_wait(Extender *x) {
         bool is_poked;
 
-        if (x->step.kind == PLAN_STEP_PAUSE && x->now_usec < x->step.until_usec)
-                return EXTENDER_E_PENDING;
-        if (x->is_refreshing && x->step.kind == PLAN_STEP_WAIT) {
+        if (x->is_refreshing) {
                 x->is_refreshing = false;
                 extender_answer_refresh(x, x->refreshing_token);
         }
-        if (x->has_refresh && x->step.kind == PLAN_STEP_WAIT && !extender_can_refresh(x)) {
+        if (x->has_refresh && !extender_can_refresh(x)) {
                 x->has_refresh = false;
                 extender_answer_refresh(x, x->refresh_token);
         }
@@ -274,6 +279,7 @@ static int extender_do(Extender *x) {
         case PLAN_STEP_STOP:
                 return error_trace(extender_ask(x));
         case PLAN_STEP_PAUSE:
+                return extender_pause(x);
         case PLAN_STEP_WAIT:
                 return extender_wait(x);
         case PLAN_STEP_REST:
