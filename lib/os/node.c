@@ -43,10 +43,10 @@ static int64_t usec_of_statx(const struct statx_timestamp *t) {
  * whereupon nothing is known any more.
  */
 void node_look_at_age(const char *tcti, AgeFacts *ret_facts) {
-        AgeFacts f = {
-                .boottime_usec = (uint64_t)usec_now(CLOCK_BOOTTIME),
-                .monotonic_usec = (uint64_t)usec_now(CLOCK_MONOTONIC),
-        };
+        /* In this order: without a suspend BOOTTIME is never behind. */
+        uint64_t monotonic_usec = (uint64_t)usec_now(CLOCK_MONOTONIC);
+        AgeFacts f = { .monotonic_usec = monotonic_usec,
+                       .boottime_usec = (uint64_t)usec_now(CLOCK_BOOTTIME) };
         int64_t now = usec_now(CLOCK_REALTIME);
         struct statx node, null;
 
