@@ -362,9 +362,9 @@ static int verify_answered(VarlinkCall *c, VerifyCall *call, uint64_t now_usec) 
         p = verify_main(s);
         if (!s->has_tpm || !p || !p->has_value || !p->banks)
                 return error_trace(serve_error_not_ready(c, s));
-        /* An answer without a look: what it held before says nothing of now. */
+        /* Answered without a look, in a catch-up that is over: what it held says nothing of now. */
         if (verify_is_read(s) && p->read_usec < call->asked_usec)
-                return error_trace(serve_error_not_ready(c, s));
+                return error_trace(verify_ask(c, call, now_usec));
         if (verify_is_coming(call, s) && now_usec < call->coming_usec) {
                 call->phase = VERIFY_COMING;
                 return verify_sleep(c, call, call->coming_usec);

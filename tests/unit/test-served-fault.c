@@ -26,6 +26,7 @@ typedef struct Shared {
         uint64_t server_fails_in;
         uint64_t n_changes; /* of the status */
         bool hides_spool;   /* its files do not come; and time flies for those who wait for them */
+        uint32_t n_stale;   /* so many more answers come without a look at the PCR */
         Status status;
 } Shared;
 
@@ -90,6 +91,8 @@ static int serve_until(int listen_fd, int end_fd) {
                 if (varlink_server_run(s->server, now_usec() + ahead, &until) < 0)
                         return 2;
                 if (s->answered < s->refresh.token) { /* as an extender would that has looked */
+                        s->status.pcr[0].read_usec = shared->n_stale > 0 ? 0 : UINT64_MAX;
+                        shared->n_stale -= shared->n_stale > 0;
                         s->answered = s->refresh.token;
                         varlink_server_wake(s->server);
                         continue;
@@ -381,6 +384,20 @@ static void test_no_spool(void **state) {
         say_following();
 }
 
+/* Asked in a catch-up, and told when that was over: it is asked again, for a look. */
+static void test_answers_without_a_look(void **state) {
+        static const char *const verify[] = { "verify", SOCKET, NULL };
+
+        (void)state;
+        say_following();
+        shared->n_stale = 3;
+        assert_int_equal(run(verify), EXIT_GOOD);
+        assert_int_equal(shared->n_stale, 0);
+        shared->n_stale = UINT32_MAX;
+        assert_int_equal(run(verify), EXIT_NOT_YET);
+        shared->n_stale = 0;
+}
+
 /* Nobody asked, so nothing comes. */
 static void test_silence(void **state) {
         const CtlOptions o = { .socket = socket_path };
@@ -420,7 +437,8 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_following), cmocka_unit_test(test_diverged),
                 cmocka_unit_test(test_waiting),   cmocka_unit_test(test_kernel),
-                cmocka_unit_test(test_no_spool),  cmocka_unit_test(test_silence)
+                cmocka_unit_test(test_no_spool),  cmocka_unit_test(test_answers_without_a_look),
+                cmocka_unit_test(test_silence)
         };
 
         return cmocka_run_group_tests(tests, setup_all, teardown_all);
