@@ -324,9 +324,9 @@ _public_ TSS2_RC Tss2_Tcti_Libtpms_Init(TSS2_TCTI_CONTEXT *tcti, size_t *size, c
                 },
                 .tpm = tpm,
                 .delay_us = how.delay_us,
-                .slow = TAKE(how.slow),
                 .due_fd = take_fd(&due_fd),
         };
+        ((Tcti *)tcti)->slow = TAKE(how.slow);
         return TSS2_RC_SUCCESS;
 }
 
