@@ -6,9 +6,11 @@
 
 With --check nothing is written; the exit status says whether all seeds are there as made here.
 """
-import pathlib
 import struct
 import sys
+
+sys.dont_write_bytecode = True
+import seedfiles  # noqa: E402
 
 STATUS, SPOOL, GET_SPOOL, REFRESH = range(4)
 CLIENT, RAW = 4, 8
@@ -71,21 +73,4 @@ def failing():
         yield f"fails-{n:02}", bytes([n]) + all_kinds
 
 
-def main():
-    check = "--check" in sys.argv[1:]
-    paths = [arg for arg in sys.argv[1:] if not arg.startswith("-")]
-    if len(paths) != 1:
-        sys.exit(__doc__)
-    directory = pathlib.Path(paths[0])
-    stale = 0
-    for name, data in failing():
-        path = directory / name
-        if not check:
-            path.write_bytes(data)
-        elif not path.exists() or path.read_bytes() != data:
-            print(f"{path}: not as made here")
-            stale += 1
-    sys.exit(1 if stale else 0)
-
-
-main()
+seedfiles.run(__doc__, failing())

@@ -319,42 +319,42 @@ static void test_contention_with_peace_between_does_not_add_up(void **state) {
         model_deinit(&m);
 }
 
+/* Steps of one kind from the start up to the first wait. */
+static size_t n_before_a_wait(Instance *i, Model *m, PlanStepKind kind) {
+        size_t n = 0;
+
+        instance_start(i, m);
+        while (i->step.kind != PLAN_STEP_WAIT) {
+                n += i->step.kind == kind;
+                assert_true(instance_step(i, m));
+        }
+        return n;
+}
+
 /* As often the guard is tried before it is left alone for a while. */
 static void test_tries_the_guard_eight_times(void **state) {
         Act refusal = { .at = PLAN_STEP_PROBE, .fault.outcome = TPM_EXCLUSIVE, .times = SIZE_MAX };
-        size_t n_probes = 0;
         Model m;
         Instance i;
 
         (void)state;
         setup(&m, false);
         act(&m, &refusal);
-        instance_start(&i, &m);
-        while (i.step.kind != PLAN_STEP_WAIT) {
-                n_probes += i.step.kind == PLAN_STEP_PROBE;
-                assert_true(instance_step(&i, &m));
-        }
+        assert_int_equal(n_before_a_wait(&i, &m, PLAN_STEP_PROBE), PLAN_CONTENDED_MAX);
         assert_state(&i, &m, PLAN_BACKOFF, PLAN_REASON_TPM_CONTENDED);
-        assert_int_equal(n_probes, PLAN_CONTENDED_MAX);
         model_deinit(&m);
 }
 
 /* What --oneshot sits out without --timeout=: six failures in a row, and no more. */
 static void test_pauses_six_times_before_it_waits(void **state) {
         Act busy = { .at = PLAN_STEP_READ_CLOCK, .fault.outcome = TPM_BUSY, .times = SIZE_MAX };
-        size_t n_pauses = 0;
         Model m;
         Instance i;
 
         (void)state;
         setup(&m, false);
         act(&m, &busy);
-        instance_start(&i, &m);
-        while (i.step.kind != PLAN_STEP_WAIT) {
-                n_pauses += i.step.kind == PLAN_STEP_PAUSE;
-                assert_true(instance_step(&i, &m));
-        }
-        assert_int_equal(n_pauses, 6);
+        assert_int_equal(n_before_a_wait(&i, &m, PLAN_STEP_PAUSE), 6);
         model_deinit(&m);
 }
 
