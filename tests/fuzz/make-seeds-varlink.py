@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """Make the seeds of fuzz-varlink: make-seeds-varlink.py [--check] DIR."""
-import os
 import sys
+
+sys.dont_write_bytecode = True
+import seedfiles  # noqa: E402
 
 ECHO = b'{"method":"a.b.Echo"}\0'
 
@@ -46,19 +48,4 @@ def seeds():
         yield f"fails-reply-{n:02}", bytes([n]) + SEEDS["reply"]
 
 
-def main():
-    check = sys.argv[1] == "--check"
-    top = sys.argv[-1]
-    os.makedirs(top, exist_ok=True)
-    for name, data in seeds():
-        path = os.path.join(top, name)
-        if check:
-            with open(path, "rb") as f:
-                if f.read() != data:
-                    sys.exit(f"{path} is not what this script makes")
-        else:
-            with open(path, "wb") as f:
-                f.write(data)
-
-
-main()
+seedfiles.run(__doc__, seeds())
